@@ -62,7 +62,7 @@ class Bench:
         self.path = "/" + "/".join(origin[3:])
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with whoever calls, and remember the request."""
+        """Answer with the subject of the caller, and record the request."""
         if scope["type"] == "lifespan":
             return
         self.seen.append(scope)
@@ -114,7 +114,7 @@ async def whole_body(receive: Receive) -> bytes:
 
 
 def trusted(mint: TokenMint = MINT, audience: str = RESOURCE) -> TrustedIssuer:
-    """Return the mint as a trusted issuer whose keys are at hand."""
+    """Return the mint as a trusted issuer with local keys."""
     keys = LocalKeys(mint.jwks, clock=lambda: NOW)
     return TrustedIssuer(issuer=mint.issuer, audience=audience, algorithms=("ES256",), keys=keys)
 

@@ -38,7 +38,7 @@ from tests.ledger import proves
 
 
 @proves("S164", "accepts", "audit events are safe")
-async def test_a_served_call_is_written_down_with_who_what_and_how() -> None:
+async def test_a_served_call_is_logged_with_its_caller_operation_and_outcome() -> None:
     bench = Bench()
 
     answer = await bench.call(token=token("mcp:read", "mcp:tools"))
@@ -54,7 +54,7 @@ async def test_a_served_call_is_written_down_with_who_what_and_how() -> None:
 
 
 @proves("S164", "refuses", "audit events are safe")
-async def test_every_refusal_is_written_down_with_its_reason() -> None:
+async def test_every_refusal_is_logged_with_its_reason() -> None:
     bench = Bench()
     read = bearer(token("mcp:read"))
 
@@ -83,7 +83,9 @@ async def test_every_refusal_is_written_down_with_its_reason() -> None:
 
 
 @proves("S164", "refuses", "audit events are safe")
-async def test_a_refused_call_names_the_caller_and_what_was_got_and_expected() -> None:
+async def test_the_event_of_a_refused_call_names_the_caller_and_the_held_and_required_scopes() -> (
+    None
+):
     bench = Bench()
 
     await bench.call("audit", token("mcp:read"))
@@ -95,7 +97,7 @@ async def test_a_refused_call_names_the_caller_and_what_was_got_and_expected() -
 
 
 @proves("S164", "refuses", "audit events are safe")
-async def test_no_token_and_no_argument_is_ever_written_down() -> None:
+async def test_tokens_and_arguments_are_never_logged() -> None:
     bench = Bench()
     tokens = [
         token("mcp:read", "mcp:tools"),
@@ -122,7 +124,7 @@ EVIL = "line\r\nbreak \x1b[31mred\x1b[0m \u202etxt.exe\u200b"
 
 
 @proves("S164", "refuses", "audit events are safe")
-async def test_no_text_of_a_peer_can_forge_a_line_or_steer_a_terminal() -> None:
+async def test_text_from_a_peer_cannot_forge_a_log_line_or_control_a_terminal() -> None:
     bench = Bench()
 
     forged = MINT.mint(EVIL, scopes={"mcp:read", "mcp:tools"}, client_id=EVIL)
@@ -141,7 +143,7 @@ async def test_no_text_of_a_peer_can_forge_a_line_or_steer_a_terminal() -> None:
 
 @proves("S164", "accepts", "audit events are safe")
 @pytest.mark.parametrize("text", ["alice", "Zoë Ångström", "山田", "a b"])
-def test_plain_text_is_written_as_it_is(text: str) -> None:
+def test_printable_text_is_logged_unchanged(text: str) -> None:
     assert escape_for_log(text) == text
 
 
@@ -153,7 +155,7 @@ def test_any_text_becomes_one_printable_line_of_bounded_length(text: str) -> Non
     assert len(line) <= 501 * 10
 
 
-async def test_without_a_sink_of_its_own_the_guard_writes_to_structlog() -> None:
+async def test_without_an_audit_sink_the_guard_logs_to_structlog() -> None:
     guard = Guard(resource=RESOURCE, policy=POLICY, issuers=[trusted()], clock=lambda: NOW)
     bench = Bench()
     bench.guarded = guard.protect(bench.app)
@@ -181,15 +183,15 @@ async def served_without_a_sink() -> None:
 
 
 @pytest.fixture
-def _nobody_configured_structlog() -> Iterator[None]:
+def _unconfigured_structlog() -> Iterator[None]:
     before = structlog.get_config()
     structlog.reset_defaults()
     yield
     structlog.configure(**before)
 
 
-@pytest.mark.usefixtures("_nobody_configured_structlog")
-async def test_where_nobody_configured_a_log_each_decision_is_a_line_of_json(
+@pytest.mark.usefixtures("_unconfigured_structlog")
+async def test_without_a_logging_configuration_each_decision_is_a_line_of_json(
     capsysbinary: pytest.CaptureFixture[bytes],
 ) -> None:
     await served_without_a_sink()
@@ -202,9 +204,9 @@ async def test_where_nobody_configured_a_log_each_decision_is_a_line_of_json(
     assert first["correlation_id"] != second["correlation_id"]
 
 
-@pytest.mark.usefixtures("_nobody_configured_structlog")
+@pytest.mark.usefixtures("_unconfigured_structlog")
 @pytest.mark.parametrize("stream", [None, io.StringIO()], ids=["closed", "text-alone"])
-async def test_a_process_without_a_usual_output_is_served_all_the_same(
+async def test_requests_are_served_when_standard_output_is_closed_or_accepts_only_text(
     stream: io.StringIO | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdout", stream)
@@ -232,7 +234,7 @@ def captured(monkeypatch: pytest.MonkeyPatch) -> Output:
     return raw
 
 
-async def test_what_is_decided_in_one_turn_of_the_loop_is_written_in_its_order_and_at_once(
+async def test_events_of_one_loop_iteration_are_written_together_in_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     output = captured(monkeypatch)
@@ -251,7 +253,7 @@ async def test_what_is_decided_in_one_turn_of_the_loop_is_written_in_its_order_a
     assert output.writes == 2
 
 
-def test_where_no_loop_runs_an_event_is_written_before_anything_else(
+def test_without_a_running_loop_an_event_is_written_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     output = captured(monkeypatch)
@@ -262,7 +264,7 @@ def test_where_no_loop_runs_an_event_is_written_before_anything_else(
     assert json.loads(output.getvalue())["method"] == "a"
 
 
-def test_an_event_of_a_loop_that_was_stopped_is_written_with_the_next_one(
+def test_an_event_of_a_stopped_loop_is_written_with_the_next_event(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     output = captured(monkeypatch)
@@ -279,7 +281,7 @@ def test_an_event_of_a_loop_that_was_stopped_is_written_with_the_next_one(
     assert [json.loads(line)["method"] for line in output.getvalue().splitlines()] == ["a", "b"]
 
 
-def test_events_that_still_wait_when_the_process_ends_are_written() -> None:
+def test_queued_events_are_written_when_the_process_exits() -> None:
     program = (
         "import asyncio, os\n"
         "from doorward.guard.audit import events as audit\n"
@@ -298,7 +300,7 @@ def test_events_that_still_wait_when_the_process_ends_are_written() -> None:
     assert json.loads(ended.stdout)["method"] == "m"
 
 
-def test_a_worker_that_is_forked_writes_nothing_of_its_parent(
+def test_a_forked_worker_writes_no_events_of_its_parent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     output = captured(monkeypatch)
@@ -325,7 +327,7 @@ def an_event(method: str) -> AuditEvent:
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_correlation_ids_do_not_repeat_in_workers_that_were_forked() -> None:
+def test_correlation_ids_differ_in_forked_workers() -> None:
     ours, theirs = os.pipe()
     if not (child := os.fork()):
         os.write(theirs, new_correlation_id().encode())

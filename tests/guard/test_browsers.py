@@ -21,7 +21,9 @@ def preflight(origin: str, names: str = "authorization,content-type") -> dict[st
 
 @proves("S162", "accepts", "foreign origins on local ports")
 @pytest.mark.parametrize("origin", [OWN, LISTED])
-async def test_a_browser_that_asks_before_it_has_a_token_gets_an_answer(origin: str) -> None:
+async def test_a_cors_preflight_from_an_allowed_origin_is_answered_without_a_token(
+    origin: str,
+) -> None:
     bench = Bench(allowed_origins=[LISTED])
 
     answer = await bench.ask(
@@ -52,7 +54,7 @@ async def test_a_browser_that_asks_before_it_has_a_token_gets_an_answer(origin: 
         pytest.param("", id="empty"),
     ],
 )
-async def test_a_page_from_elsewhere_may_neither_ask_nor_send(origin: str) -> None:
+async def test_a_foreign_origin_is_refused_in_preflights_and_requests(origin: str) -> None:
     bench = Bench(allowed_origins=[LISTED])
     good = token("mcp:read", "mcp:tools")
 
@@ -67,14 +69,14 @@ async def test_a_page_from_elsewhere_may_neither_ask_nor_send(origin: str) -> No
     assert bench.seen == []
 
 
-async def test_two_origins_are_none_of_ours() -> None:
+async def test_two_origin_headers_are_refused() -> None:
     bench = Bench()
     headers = [("origin", OWN), ("origin", OWN), *bearer(token("mcp:read")).items()]
 
     assert (await bench.ask(json=message("ping"), headers=headers)).status_code == 403
 
 
-async def test_a_page_can_read_every_answer_whatever_its_status() -> None:
+async def test_cors_headers_are_on_responses_of_every_status() -> None:
     bench = Bench()
     page = {"origin": OWN}
     read = {**page, **bearer(token("mcp:read"))}
@@ -95,7 +97,7 @@ async def test_a_page_can_read_every_answer_whatever_its_status() -> None:
         assert {"www-authenticate", "mcp-session-id", "x-correlation-id"} <= set(readable)
 
 
-async def test_an_answer_of_the_application_carries_one_permission_and_not_two() -> None:
+async def test_the_guard_replaces_the_cors_headers_of_the_application() -> None:
     bench = Bench()
     bench.headers = [
         (b"Access-Control-Allow-Origin", b"*"),
@@ -108,7 +110,7 @@ async def test_an_answer_of_the_application_carries_one_permission_and_not_two()
     assert "access-control-allow-credentials" not in answer.headers
 
 
-async def test_options_without_a_browser_says_what_can_be_done() -> None:
+async def test_options_without_an_origin_lists_the_allowed_methods() -> None:
     answer = await Bench().ask("OPTIONS")
 
     assert answer.status_code == 204
@@ -119,7 +121,7 @@ async def test_options_without_a_browser_says_what_can_be_done() -> None:
 @pytest.mark.parametrize(
     "origin", ["http://localhost:6274", "http://127.0.0.1:3000", "http://[::1]"]
 )
-async def test_on_this_machine_pages_of_this_machine_may_use_the_server(origin: str) -> None:
+async def test_on_loopback_preflights_from_loopback_origins_are_answered(origin: str) -> None:
     bench = Bench(resource=LOCAL)
 
     answer = await bench.ask("OPTIONS", headers=preflight(origin))
@@ -140,7 +142,7 @@ async def test_on_this_machine_pages_of_this_machine_may_use_the_server(origin: 
         "http://localhost?x",
     ],
 )
-async def test_on_this_machine_pages_from_elsewhere_may_not(origin: str) -> None:
+async def test_on_loopback_foreign_origins_are_refused(origin: str) -> None:
     bench = Bench(resource=LOCAL)
 
     assert (await bench.ask("OPTIONS", headers=preflight(origin))).status_code == 403
@@ -161,7 +163,9 @@ async def test_on_this_machine_pages_from_elsewhere_may_not(origin: str) -> None
         (LOCAL, "localhost:8080"),
     ],
 )
-async def test_the_names_of_the_server_follow_from_its_address(resource: str, host: str) -> None:
+async def test_the_host_of_the_resource_and_configured_hosts_are_accepted(
+    resource: str, host: str
+) -> None:
     bench = Bench(resource=resource, allowed_hosts=["mcp.internal:8000"])
 
     assert (await bench.call(host=host)).status_code == 401
@@ -184,7 +188,7 @@ async def test_the_names_of_the_server_follow_from_its_address(resource: str, ho
         pytest.param("", id="empty"),
     ],
 )
-async def test_a_strange_host_is_refused_with_the_name_of_the_setting(host: str) -> None:
+async def test_an_unknown_host_is_refused_with_the_name_of_the_setting(host: str) -> None:
     bench = Bench()
 
     answer = await bench.call(token=token("mcp:read", "mcp:tools"), host=host)
@@ -209,13 +213,13 @@ async def test_a_strange_host_is_refused_with_the_name_of_the_setting(host: str)
         "127.1",
     ],
 )
-async def test_on_this_machine_a_host_with_more_in_it_than_a_name_is_refused(host: str) -> None:
+async def test_on_loopback_a_host_that_is_not_exactly_a_loopback_name_is_refused(host: str) -> None:
     bench = Bench(resource=LOCAL)
 
     assert (await bench.call(host=host)).status_code == 421
 
 
-async def test_a_health_check_may_come_under_any_name() -> None:
+async def test_an_open_path_is_served_under_any_host_name() -> None:
     bench = Bench(open_paths=["/health"])
 
     answer = await bench.ask("GET", "/health", headers={"host": "10.0.0.7:8000"})

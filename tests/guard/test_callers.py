@@ -27,7 +27,7 @@ from tests.ledger import proves
 
 
 @proves("S146", "accepts", "user from the token alone")
-async def test_the_application_is_told_who_calls() -> None:
+async def test_the_application_gets_the_identity_of_the_caller() -> None:
     bench = Bench()
 
     await bench.call(token=token("mcp:read", "mcp:tools", roles=["staff"]))
@@ -54,7 +54,7 @@ async def test_the_application_is_told_who_calls() -> None:
         {"cookie": "user=admin"},
     ],
 )
-async def test_no_header_makes_anybody_somebody_else(claim: dict[str, str]) -> None:
+async def test_no_header_changes_the_identity(claim: dict[str, str]) -> None:
     bench = Bench()
 
     known = await bench.call(token=token("mcp:read", "mcp:tools"), **claim)
@@ -65,7 +65,7 @@ async def test_no_header_makes_anybody_somebody_else(claim: dict[str, str]) -> N
 
 
 @proves("S146", "refuses", "user from the token alone")
-async def test_no_meta_and_no_argument_makes_anybody_somebody_else() -> None:
+async def test_neither_meta_nor_arguments_change_the_identity() -> None:
     bench = Bench()
     body = message("tools/call", name="add", arguments={"user": "admin"}, _meta={"user": "admin"})
 
@@ -91,7 +91,7 @@ async def test_every_method_of_the_endpoint_needs_a_token(method: str) -> None:
 
 
 @proves("S140", "refuses", "every request is checked")
-async def test_a_token_that_was_good_a_moment_ago_is_judged_again() -> None:
+async def test_a_token_is_checked_for_expiry_on_every_request() -> None:
     bench = Bench()
     good = token("mcp:read", "mcp:tools")
 
@@ -104,7 +104,7 @@ async def test_a_token_that_was_good_a_moment_ago_is_judged_again() -> None:
 
 
 @proves("S140", "refuses", "every request is checked")
-async def test_listening_for_changes_needs_a_token_like_everything_else() -> None:
+async def test_listening_to_subscriptions_needs_a_token() -> None:
     bench = Bench()
 
     answer = await bench.ask(json=message("subscriptions/listen"))
@@ -116,7 +116,7 @@ ALL = {"mcp:read", "mcp:tools"}
 
 
 @proves("S142", "accepts", "foreign sessions and handles")
-async def test_without_sessions_an_old_session_id_says_nothing() -> None:
+async def test_without_sessions_a_session_id_is_ignored() -> None:
     bench = Bench()
 
     for name in ("alice", "mallory"):
@@ -125,7 +125,7 @@ async def test_without_sessions_an_old_session_id_says_nothing() -> None:
 
 
 @proves("S142", "accepts", "foreign sessions and handles")
-async def test_a_session_survives_the_refreshing_of_its_token() -> None:
+async def test_a_session_survives_a_token_refresh() -> None:
     bench = Bench()
     bench.headers = [(b"mcp-session-id", b"s1")]
 
@@ -138,14 +138,14 @@ async def test_a_session_survives_the_refreshing_of_its_token() -> None:
 @proves("S142", "refuses", "foreign sessions and handles")
 @pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
 @pytest.mark.parametrize(
-    "stranger",
+    "principal",
     [
         pytest.param({"subject": "mallory"}, id="another-person"),
         pytest.param({"subject": "alice", "client_id": "other"}, id="another-client"),
     ],
 )
-async def test_a_known_session_id_opens_nothing_for_another_principal(
-    method: str, stranger: dict[str, Any]
+async def test_a_session_id_is_refused_for_another_principal(
+    method: str, principal: dict[str, Any]
 ) -> None:
     bench = Bench()
     bench.headers = [(b"mcp-session-id", b"s1")]
@@ -153,7 +153,7 @@ async def test_a_known_session_id_opens_nothing_for_another_principal(
     bench.seen.clear()
 
     body: dict[str, Any] = {"json": message("ping")} if method == "POST" else {}
-    mallory = bearer(MINT.mint(scopes=ALL, **stranger))
+    mallory = bearer(MINT.mint(scopes=ALL, **principal))
     taken = await bench.ask(method, headers={**mallory, "mcp-session-id": "s1"}, **body)
     twice = [*mallory.items(), ("mcp-session-id", "s1"), ("mcp-session-id", "s1")]
     doubled = await bench.ask(method, headers=twice, **body)
@@ -165,7 +165,7 @@ async def test_a_known_session_id_opens_nothing_for_another_principal(
     assert bench.seen == []
 
 
-def test_the_number_of_remembered_sessions_is_bounded_and_the_forgotten_are_nobodys() -> None:
+def test_session_owners_are_bounded_and_evicted_sessions_are_refused() -> None:
     sessions = SessionOwners(entries=2)
     alice = Identity(
         issuer=ISSUER,
@@ -185,7 +185,7 @@ def test_the_number_of_remembered_sessions_is_bounded_and_the_forgotten_are_nobo
 
 @proves("S145", "accepts", "no result of another user")
 @proves("S145", "refuses", "no result of another user")
-async def test_callers_at_the_same_time_are_never_taken_for_each_other() -> None:
+async def test_concurrent_callers_are_never_confused() -> None:
     bench = Bench()
     everybody_is_in = asyncio.Barrier(20)
 
@@ -210,7 +210,7 @@ async def test_callers_at_the_same_time_are_never_taken_for_each_other() -> None
     assert current_identity() is None
 
 
-async def test_a_failing_application_leaves_no_caller_behind() -> None:
+async def test_a_failing_application_leaves_no_identity_in_the_context() -> None:
     bench = Bench()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -224,7 +224,7 @@ async def test_a_failing_application_leaves_no_caller_behind() -> None:
     assert bench.events[-1].status == 500
 
 
-async def test_two_issuers_are_trusted_side_by_side_and_their_subjects_stay_apart() -> None:
+async def test_equal_subjects_of_two_issuers_are_different_identities() -> None:
     second = TokenMint(issuer="https://second.example", audience=RESOURCE, clock=lambda: NOW)
     bench = Bench(issuers=[trusted(), trusted(second)])
 

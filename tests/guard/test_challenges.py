@@ -30,7 +30,7 @@ from tests.ledger import proves
 @proves("S121", "accepts", "401 without a token")
 @proves("S123", "accepts", "garbage is not anonymous")
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR", "Bearer  "])
-async def test_a_good_token_opens_the_door(scheme: str) -> None:
+async def test_a_valid_token_is_accepted_whatever_the_case_of_its_scheme(scheme: str) -> None:
     bench = Bench()
     good = token("mcp:read", "mcp:tools")
 
@@ -41,7 +41,7 @@ async def test_a_good_token_opens_the_door(scheme: str) -> None:
 
 
 @proves("S121", "refuses", "401 without a token")
-async def test_a_request_without_a_token_is_told_where_to_get_one_and_of_no_error() -> None:
+async def test_a_request_without_a_token_gets_a_challenge_without_an_error() -> None:
     bench = Bench()
 
     answer = await bench.call()
@@ -56,7 +56,7 @@ async def test_a_request_without_a_token_is_told_where_to_get_one_and_of_no_erro
 
 
 @proves("S121", "refuses", "401 without a token")
-async def test_the_scopes_to_ask_for_at_first_are_few_and_never_offline_access() -> None:
+async def test_the_first_challenge_never_names_offline_access() -> None:
     bench = Bench(challenge_scopes=["mcp:read", "mcp:tools", "offline_access"])
 
     (asked,) = parse_challenges(challenge(await bench.call()))
@@ -81,14 +81,14 @@ async def _requested_first(bench: Bench) -> str:
         pytest.param({"challenge_scopes": ["mcp:read"]}, "mcp:read", id="the-operator-s"),
     ],
 )
-async def test_where_registration_fixes_the_scopes_a_client_requests_all_of_them_at_first(
+async def test_the_first_challenge_names_all_scopes_where_registration_fixes_them(
     settings: dict[str, Any], requested: str
 ) -> None:
     # Keycloak refuses a scope with which the client did not register, so a step-up would fail.
     assert await _requested_first(_at("keycloak", **settings)) == requested
 
 
-async def test_where_a_client_can_request_more_later_it_requests_the_base_scopes_at_first() -> None:
+async def test_the_first_challenge_names_the_base_scopes_where_step_up_is_possible() -> None:
     assert await _requested_first(_at("logto")) == "mcp:read"
 
 
@@ -102,7 +102,7 @@ async def test_the_first_challenge_names_the_scopes_of_tools_that_an_adapter_add
 
 
 OTHER = TokenMint(issuer=ISSUER, audience=RESOURCE, clock=lambda: NOW)
-STRANGER = TokenMint(issuer="https://evil.example", audience=RESOURCE, clock=lambda: NOW)
+UNTRUSTED = TokenMint(issuer="https://evil.example", audience=RESOURCE, clock=lambda: NOW)
 
 
 @proves("S122", "refuses", "401 and 403 challenges")
@@ -111,9 +111,11 @@ STRANGER = TokenMint(issuer="https://evil.example", audience=RESOURCE, clock=lam
     ("bad", "reason"),
     [
         pytest.param(token("mcp:read", exp=NOW - 100), "outside-lifetime", id="expired"),
-        pytest.param(token(audience="https://x.example"), "wrong-audience", id="for-somebody-else"),
+        pytest.param(
+            token(audience="https://x.example"), "wrong-audience", id="for-another-audience"
+        ),
         pytest.param(token(audience=RESOURCE + "/"), "wrong-audience", id="for-us-with-a-slash"),
-        pytest.param(STRANGER.mint("alice"), "unknown-issuer", id="of-a-stranger"),
+        pytest.param(UNTRUSTED.mint("alice"), "unknown-issuer", id="of-an-untrusted-issuer"),
         pytest.param(OTHER.mint("alice"), "unknown-key", id="of-an-unknown-key"),
         pytest.param(token()[:-4] + "AAAA", "bad-signature", id="with-a-broken-signature"),
         pytest.param("x", "malformed-token", id="x"),
@@ -126,7 +128,7 @@ STRANGER = TokenMint(issuer="https://evil.example", audience=RESOURCE, clock=lam
         pytest.param("a" * 20_000, "malformed-token", id="twenty-thousand-letters"),
     ],
 )
-async def test_a_bad_token_is_refused_with_a_reason_that_tells_the_causes_apart(
+async def test_an_invalid_token_is_refused_with_a_reason_for_each_cause(
     bad: str, reason: str
 ) -> None:
     bench = Bench()
@@ -145,7 +147,7 @@ async def test_a_bad_token_is_refused_with_a_reason_that_tells_the_causes_apart(
     assert bench.seen == []
 
 
-async def test_the_reason_on_the_wire_and_the_detail_in_the_log_share_an_id() -> None:
+async def test_the_response_and_the_audit_event_share_a_correlation_id() -> None:
     bench = Bench()
 
     answer = await bench.call(token=token(audience="https://other.example"))
@@ -161,7 +163,7 @@ async def test_the_reason_on_the_wire_and_the_detail_in_the_log_share_an_id() ->
 
 @proves("S123", "refuses", "garbage is not anonymous")
 @pytest.mark.parametrize("scheme", ["Basic YTpi", "DPoP x.y.z", "Bear x", "Token abc", "Bearerx y"])
-async def test_another_scheme_is_no_credential_and_never_anonymous_access(scheme: str) -> None:
+async def test_another_authorization_scheme_is_treated_as_a_missing_token(scheme: str) -> None:
     bench = Bench()
 
     answer = await bench.call(authorization=scheme)
@@ -172,7 +174,7 @@ async def test_another_scheme_is_no_credential_and_never_anonymous_access(scheme
 
 
 @proves("S123", "refuses", "garbage is not anonymous")
-async def test_two_authorization_headers_are_refused_even_when_both_are_good() -> None:
+async def test_two_authorization_headers_are_refused_even_when_both_are_valid() -> None:
     bench = Bench()
     good = ("authorization", f"Bearer {token('mcp:read', 'mcp:tools')}")
 
@@ -189,7 +191,7 @@ async def test_two_authorization_headers_are_refused_even_when_both_are_good() -
     "name", ["access_token", "%61ccess_token", "access%5Ftoken", "x=1&access_token"]
 )
 @pytest.mark.parametrize("with_header", [True, False])
-async def test_a_token_in_the_query_is_refused_wherever_else_one_is(
+async def test_a_token_in_the_query_is_refused_with_and_without_a_header(
     name: str, with_header: bool
 ) -> None:
     bench = Bench()
@@ -208,7 +210,7 @@ async def test_a_token_in_the_query_is_refused_wherever_else_one_is(
 
 
 @proves("S124", "accepts", "no token in query or form")
-async def test_a_query_without_a_token_says_nothing() -> None:
+async def test_a_query_without_a_token_is_accepted() -> None:
     bench = Bench()
 
     answer = await bench.ask(
@@ -221,7 +223,7 @@ async def test_a_query_without_a_token_says_nothing() -> None:
 
 
 @proves("S124", "refuses", "no token in query or form")
-async def test_a_token_in_a_form_is_no_token() -> None:
+async def test_a_token_in_a_form_body_is_ignored() -> None:
     bench = Bench()
 
     answer = await bench.ask(data={"access_token": token("mcp:read")})
@@ -232,7 +234,7 @@ async def test_a_token_in_a_form_is_no_token() -> None:
 
 @proves("S122", "accepts", "401 and 403 challenges")
 @proves("S122", "refuses", "401 and 403 challenges")
-async def test_a_missing_scope_is_a_403_that_names_all_the_operation_needs() -> None:
+async def test_a_missing_scope_is_a_403_that_names_every_required_scope() -> None:
     bench = Bench()
 
     refused = await bench.call("add", token("mcp:read"))
@@ -249,9 +251,7 @@ async def test_a_missing_scope_is_a_403_that_names_all_the_operation_needs() -> 
     assert len(bench.seen) == 1
 
 
-async def test_a_missing_role_is_a_403_without_a_challenge_so_that_nobody_signs_in_in_circles() -> (
-    None
-):
+async def test_a_missing_role_is_a_403_without_a_challenge() -> None:
     bench = Bench()
     scopes = ("mcp:read", "mcp:tools", "mcp:admin")
 
@@ -296,7 +296,7 @@ async def test_refusals_are_never_cached() -> None:
         assert answer.headers["content-type"] == "application/json"
 
 
-async def test_a_second_request_with_a_known_token_asks_nobody_again() -> None:
+async def test_a_token_is_cached_at_its_second_request() -> None:
     verifier = Verifier([trusted()], clock=lambda: NOW)
     bench = Bench(verifier=verifier, policy=POLICY)
     good = token("mcp:read", "mcp:tools")

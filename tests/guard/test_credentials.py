@@ -34,7 +34,7 @@ def bench(**options: Any) -> Bench:
     return Bench(**{"policy": POLICY, "api_keys": ApiKeyList([KEPT]), **options})
 
 
-async def test_people_services_and_keys_are_one_kind_of_identity_each() -> None:
+async def test_people_services_and_api_keys_have_different_identity_kinds() -> None:
     at = bench()
     alice = token("mcp:read", "mcp:tools")
     # A service signs with the issuer's keys and its subject is its client.
@@ -59,7 +59,7 @@ async def test_people_services_and_keys_are_one_kind_of_identity_each() -> None:
         ("pay", "key", 403),
     ],
 )
-async def test_a_rule_on_kinds_is_answered_without_inviting_a_new_sign_in(
+async def test_a_rule_on_kinds_refuses_without_a_challenge(
     tool: str, who: str, status: int
 ) -> None:
     at = bench()
@@ -80,7 +80,7 @@ async def test_a_rule_on_kinds_is_answered_without_inviting_a_new_sign_in(
         assert at.seen == []
 
 
-async def test_a_person_without_the_scope_is_still_asked_for_it() -> None:
+async def test_a_person_without_the_scope_gets_an_insufficient_scope_challenge() -> None:
     told = await bench().call("pay", token=token("mcp:read"))
 
     assert told.status_code == 403
@@ -89,7 +89,7 @@ async def test_a_person_without_the_scope_is_still_asked_for_it() -> None:
 
 @pytest.mark.parametrize("place", ["x-api-key", "api-key", "query", "basic"])
 @proves("S123", "refuses", "garbage is not anonymous")
-async def test_a_key_travels_as_a_bearer_token_and_in_no_other_way(place: str) -> None:
+async def test_an_api_key_is_accepted_only_as_a_bearer_token(place: str) -> None:
     at = bench()
     path = f"{at.path}?api_key={KEY}" if place == "query" else at.path
     headers = {"x-api-key": KEY, "api-key": KEY, "authorization": f"Basic {KEY}"}
@@ -106,7 +106,7 @@ async def test_a_key_travels_as_a_bearer_token_and_in_no_other_way(place: str) -
     assert at.seen == []
 
 
-async def test_a_key_that_is_not_known_is_refused_like_any_bad_token() -> None:
+async def test_an_unknown_api_key_is_refused_as_an_invalid_token() -> None:
     at = bench(api_keys=ApiKeyList())
 
     told = await at.call(token=KEY)
@@ -117,7 +117,7 @@ async def test_a_key_that_is_not_known_is_refused_like_any_bad_token() -> None:
     assert KEY.split("_")[2] not in f"{told.text}{told.headers}{at.events}"
 
 
-async def test_a_server_may_take_api_keys_alone() -> None:
+async def test_a_server_can_accept_only_api_keys() -> None:
     at = bench(issuers=[])
 
     served = await at.call(token=KEY)
@@ -130,7 +130,7 @@ async def test_a_server_may_take_api_keys_alone() -> None:
     assert metadata["resource"] == RESOURCE
 
 
-def test_keys_may_be_named_by_their_file(tmp_path: Path) -> None:
+def test_api_keys_can_be_configured_as_a_file(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     with pytest.raises(ConfigurationError) as refusal:
         Guard(resource=RESOURCE, policy=POLICY, api_keys=path)
@@ -142,7 +142,7 @@ def test_keys_may_be_named_by_their_file(tmp_path: Path) -> None:
     assert guard.verifier.describe() == [{"api_keys": True}]
 
 
-def test_whoever_verifies_jwts_alone_pays_for_nothing_else() -> None:
+def test_a_guard_for_jwts_alone_uses_the_plain_verifier() -> None:
     guard = Guard(resource=RESOURCE, policy=POLICY, issuers=[signed()])
 
     assert type(guard.verifier) is Verifier
@@ -153,7 +153,7 @@ def looking_up(stub: StubIssuer) -> Bench:
     return bench(api_keys=None, issuers=[signed(), opaque()], verifier=verifier)
 
 
-async def test_an_opaque_token_opens_the_same_door() -> None:
+async def test_opaque_and_signed_tokens_are_accepted_at_one_endpoint() -> None:
     at = looking_up(StubIssuer())
 
     assert (await at.call(token="opaque-of-alice")).text == "alice"
@@ -170,7 +170,7 @@ async def test_an_opaque_token_opens_the_same_door() -> None:
         (answer({"error": "invalid_client"}, 401), 503, "token-lookup-unavailable"),
     ],
 )
-async def test_each_answer_of_an_issuer_is_one_answer_of_ours(
+async def test_each_introspection_result_maps_to_one_status_and_reason(
     said: Any, status: int, reason: str
 ) -> None:
     at = looking_up(StubIssuer(lambda _url: said))

@@ -65,7 +65,7 @@ def seen(answer: httpx2.Response) -> tuple[int, Mapping[str, str], dict[str, Any
 @proves("S147", "refuses", "hidden is like unknown")
 @CASES
 @pytest.mark.parametrize("revision", ["modern", "initialize"])
-async def test_a_hidden_operation_and_an_unknown_one_are_answered_alike(
+async def test_a_hidden_operation_gets_the_same_response_as_an_unknown_one(
     method: str, hidden: dict[str, Any], unknown: dict[str, Any], revision: str
 ) -> None:
     bench = Bench(policy=POLICY, hide_refused=True)
@@ -84,13 +84,13 @@ async def test_a_hidden_operation_and_an_unknown_one_are_answered_alike(
 @proves("S192", "accepts", "hide_refused answers alike")
 @proves("S147", "accepts", "hidden is like unknown")
 @pytest.mark.parametrize("tool", ["add", "drop"])
-async def test_whoever_may_use_it_is_served(tool: str) -> None:
+async def test_a_caller_with_the_required_scopes_is_served(tool: str) -> None:
     bench = Bench(policy=POLICY, hide_refused=True)
 
     assert (await bench.call(tool, token("mcp:read", "admin"))).status_code == 200
 
 
-async def test_the_audit_log_still_says_why() -> None:
+async def test_the_audit_log_has_the_real_reason() -> None:
     bench = Bench(policy=POLICY, hide_refused=True)
 
     for tool in ("drop", "fire", "hire", "none"):
@@ -104,13 +104,13 @@ async def test_the_audit_log_still_says_why() -> None:
     ]
 
 
-async def test_without_hiding_a_client_is_told_which_scopes_to_ask_for() -> None:
+async def test_without_hiding_a_missing_scope_is_reported() -> None:
     answer = await Bench(policy=POLICY).call("drop", token("mcp:read"))
 
     assert error(answer)["data"]["reason"] == "scope-missing"
 
 
-async def test_a_list_is_not_hidden() -> None:
+async def test_a_refused_list_operation_is_not_hidden() -> None:
     policy = Policy(rules={**RULES, ("tools/list", EVERY): Rule("lists")})
     bench = Bench(policy=policy, hide_refused=True)
 
@@ -139,7 +139,7 @@ async def test_a_list_is_not_hidden() -> None:
         ),
     ],
 )
-def test_a_policy_with_which_nothing_is_hidden_is_refused_at_start_up(policy: Policy) -> None:
+def test_a_policy_that_cannot_hide_refusals_is_refused_at_start_up(policy: Policy) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         Bench(policy=policy, hide_refused=True)
 
@@ -147,7 +147,7 @@ def test_a_policy_with_which_nothing_is_hidden_is_refused_at_start_up(policy: Po
 
 
 @proves("S192", "accepts", "hide_refused answers alike")
-def test_a_template_that_shares_no_uri_hides_well() -> None:
+def test_hiding_is_allowed_beside_a_template_that_shares_no_hidden_uri() -> None:
     rules = {("resources/read", "notes://{name}"): Rule(), **RULES}
 
     bench = Bench(policy=Policy(rules=rules), hide_refused=True)
@@ -230,7 +230,7 @@ def fastmcp(guard: Guard) -> Any:
 @proves("S192", "refuses", "hide_refused answers alike")
 @proves("S147", "refuses", "hidden is like unknown")
 @pytest.mark.parametrize("build", [own, official_sdk, fastmcp])
-async def test_every_kind_of_server_is_hidden_alike(build: Any) -> None:
+async def test_every_integration_hides_refused_operations(build: Any) -> None:
     guard = Guard(
         resource=RESOURCE,
         issuers=[trusted()],

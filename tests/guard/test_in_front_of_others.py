@@ -34,7 +34,7 @@ def local_token(*scopes: str) -> dict[str, str]:
     return bearer(MINT.mint("alice", scopes=scopes, audience=LOCAL))
 
 
-async def test_a_server_of_the_official_sdk_is_guarded_in_both_eras() -> None:
+async def test_an_official_sdk_server_is_guarded_in_modern_and_legacy_revisions() -> None:
     server = MCPServer("theirs")
 
     @server.tool()
@@ -69,7 +69,7 @@ async def test_a_server_of_the_official_sdk_is_guarded_in_both_eras() -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/mcp", "/api/mcp/"])
-async def test_an_application_mounted_under_a_prefix_keeps_its_metadata_and_redirects_nobody(
+async def test_a_mounted_application_serves_its_metadata_without_redirects(
     path: str,
 ) -> None:
     def answer(request: Request) -> JSONResponse:
@@ -89,7 +89,7 @@ async def test_an_application_mounted_under_a_prefix_keeps_its_metadata_and_redi
     assert (await bench.ask("GET", named)).json()["resource"] == "https://mcp.example/api/mcp"
 
 
-async def test_the_routes_and_the_lifespan_of_a_fastapi_application_stay_its_own() -> None:
+async def test_a_fastapi_application_keeps_its_routes_and_lifespan() -> None:
     story: list[str] = []
 
     @asynccontextmanager

@@ -39,7 +39,7 @@ class Provider:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         path = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1].decode()
         self.asked["keys" if path == "/keys" else "metadata"] += 1
-        # A moment on the way, in which everybody else asks for the same.
+        # Gives the other callers time to request the same document.
         await asyncio.sleep(0)
         document = (
             {"keys": self.keys}
@@ -107,7 +107,7 @@ class Callers:
 
 
 async def who_am_i(scope: Any, receive: Any, send: Any) -> None:
-    """Answer with the subject of whoever asks."""
+    """Answer with the subject of the caller."""
     body = scope["doorward.identity"].subject.encode()
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": body})
@@ -131,13 +131,13 @@ def minted(signer: Signer, provider: Provider, numbers: range) -> list[tuple[str
 
 @pytest.mark.e2e
 @pytest.mark.timeout(300)
-async def test_ten_thousand_callers_are_served_whatever_happens_to_the_keys(
+async def test_ten_thousand_callers_are_served_through_a_key_rotation_and_an_outage(
     provider: Provider,
 ) -> None:
     clock, old, new = Time(), Signer("ES256", "old"), Signer("ES256", "new")
     first = minted(old, provider, range(TOKENS // 2))
     second = minted(new, provider, range(TOKENS // 2, TOKENS))
-    stranger = minted(Signer("ES256", "new"), provider, range(1))[0][1]
+    forged = minted(Signer("ES256", "new"), provider, range(1))[0][1]
     provider.keys = [old.jwk]
     callers = Callers(provider, clock)
 
@@ -147,7 +147,7 @@ async def test_ten_thousand_callers_are_served_whatever_happens_to_the_keys(
     mixed = [one for pair in zip(first, second, strict=True) for one in pair]
     assert await callers.all(mixed) == {200: TOKENS}
     assert provider.asked == {"metadata": 2, "keys": 2}
-    assert (await callers.ask(stranger))[0] == 401
+    assert (await callers.ask(forged))[0] == 401
 
     # The provider stops, and the time for which its keys are believed runs out, again and again.
     provider.stop()
@@ -157,7 +157,7 @@ async def test_ten_thousand_callers_are_served_whatever_happens_to_the_keys(
     assert (await callers.ask(minted(Signer("ES256", "newer"), provider, range(1))[0][1]))[0] == 503
     assert provider.asked == {"metadata": 2, "keys": 2}
 
-    # It is back without the old key: its tokens end, and nobody else's do.
+    # It is back without the old key: only the tokens of that key are refused.
     provider.keys = [new.jwk]
     await provider.start()
     clock.now += 10

@@ -18,7 +18,7 @@ ANYTHING = Policy(rules={("prompts/get", EVERY): Rule(), ("resources/read", EVER
 
 @proves("S150", "accepts", "headers agree with the body")
 @proves("S151", "accepts", "one reading per message")
-async def test_the_application_gets_the_body_byte_for_byte_and_the_message_already_read() -> None:
+async def test_the_application_gets_the_original_body_and_the_parsed_message() -> None:
     bench = Bench()
     body = json.dumps(modern("tools/call", name="add", arguments={"a": 1}), indent=3).encode()
 
@@ -41,7 +41,7 @@ async def test_the_application_gets_the_body_byte_for_byte_and_the_message_alrea
         pytest.param({}, id="none"),
     ],
 )
-async def test_policy_is_never_decided_by_a_header(sent: dict[str, str]) -> None:
+async def test_missing_or_mismatched_routing_headers_are_refused(sent: dict[str, str]) -> None:
     bench = Bench()
 
     answer = await bench.ask(json=modern("tools/call", name="audit"), headers={**GOOD, **sent})
@@ -66,7 +66,7 @@ async def test_policy_is_never_decided_by_a_header(sent: dict[str, str]) -> None
         pytest.param({"type": "ref/resource"}, id="of-nothing"),
     ],
 )
-async def test_a_reference_that_can_be_read_in_two_ways_reaches_nobody(ref: object) -> None:
+async def test_an_ambiguous_reference_is_refused(ref: object) -> None:
     bench = Bench(policy=ANYTHING)
     argument = {"name": "x", "value": ""}
 
@@ -83,7 +83,7 @@ async def test_a_reference_that_can_be_read_in_two_ways_reaches_nobody(ref: obje
     "ref",
     [{"type": "ref/prompt", "name": "a", "title": "A"}, {"type": "ref/resource", "uri": "a://{b}"}],
 )
-async def test_a_reference_to_one_thing_is_passed_on(ref: object) -> None:
+async def test_an_unambiguous_reference_reaches_the_application(ref: object) -> None:
     bench = Bench(policy=ANYTHING)
 
     answer = await bench.ask(json=message("completion/complete", ref=ref), headers=GOOD)
@@ -111,7 +111,7 @@ async def test_a_reference_to_one_thing_is_passed_on(ref: object) -> None:
         pytest.param(json.dumps({**message("ping"), "id": 1.5}).encode(), -32600, id="id-float"),
     ],
 )
-async def test_a_message_that_can_be_read_in_two_ways_is_refused(body: bytes, code: int) -> None:
+async def test_a_malformed_or_ambiguous_message_is_refused(body: bytes, code: int) -> None:
     bench = Bench()
 
     answer = await bench.ask(content=body, headers={**GOOD, **JSON})
@@ -122,7 +122,7 @@ async def test_a_message_that_can_be_read_in_two_ways_is_refused(body: bytes, co
     assert bench.seen == []
 
 
-async def test_after_bad_messages_the_server_still_serves() -> None:
+async def test_the_server_still_serves_after_malformed_messages() -> None:
     bench = Bench()
     for body in (b"{", b"[]", b"\xff"):
         await bench.ask(content=body, headers={**GOOD, **JSON})
@@ -130,7 +130,7 @@ async def test_after_bad_messages_the_server_still_serves() -> None:
     assert (await bench.ask(json=message("ping"), headers=GOOD)).status_code == 200
 
 
-async def test_a_version_nobody_speaks_is_answered_with_those_that_are() -> None:
+async def test_an_unsupported_version_is_answered_with_the_supported_ones() -> None:
     body = modern("ping")
     body["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] = "v9"
 
@@ -144,7 +144,7 @@ async def test_a_version_nobody_speaks_is_answered_with_those_that_are() -> None
 
 
 @proves("S153", "refuses", "denied under every name")
-async def test_a_method_without_a_rule_does_not_exist() -> None:
+async def test_a_method_without_a_rule_is_refused_as_unknown() -> None:
     bench = Bench()
 
     new = await bench.ask(json=modern("no/such"), headers={**GOOD, **routing("no/such")})
@@ -178,7 +178,7 @@ async def test_a_body_of_exactly_the_limit_is_read() -> None:
 
 
 @proves("S165", "refuses", "ambiguous framing")
-async def test_a_body_beyond_the_limit_is_refused_before_it_is_read() -> None:
+async def test_a_body_over_the_limit_is_refused() -> None:
     bench = Bench(max_body=100)
 
     answer = await bench.ask(content=b"x" * 101, headers={**GOOD, **JSON})
@@ -219,7 +219,7 @@ async def sent_in_pieces(
 
 
 @proves("S165", "refuses", "ambiguous framing")
-async def test_an_endless_body_is_cut_off_while_it_arrives() -> None:
+async def test_an_endless_body_is_refused_once_it_exceeds_the_limit() -> None:
     bench = Bench(max_body=100)
 
     status, taken = await sent_in_pieces(bench, [b"x" * 30] * 1000, {**GOOD, **JSON})
@@ -230,13 +230,13 @@ async def test_an_endless_body_is_cut_off_while_it_arrives() -> None:
 
 
 @proves("S165", "refuses", "ambiguous framing")
-async def test_a_body_announced_as_too_long_is_not_waited_for() -> None:
+async def test_a_body_whose_content_length_exceeds_the_limit_is_refused_unread() -> None:
     announced = {**GOOD, **JSON, "content-length": "101"}
 
     assert await sent_in_pieces(Bench(max_body=100), [b"x"] * 101, announced) == (413, 0)
 
 
-async def test_a_body_in_pieces_is_put_together() -> None:
+async def test_a_body_in_several_chunks_is_joined() -> None:
     bench = Bench()
     body = json.dumps(message("ping")).encode()
 
@@ -246,13 +246,13 @@ async def test_a_body_in_pieces_is_put_together() -> None:
     assert bench.bodies == [body]
 
 
-async def test_a_stranger_is_refused_before_a_byte_of_the_body_is_read() -> None:
+async def test_an_unauthenticated_request_is_refused_before_its_body_is_read() -> None:
     status, taken = await sent_in_pieces(Bench(), [b"x"] * 5, JSON)
 
     assert (status, taken) == (401, 0)
 
 
-async def test_a_client_that_leaves_mid_message_gets_no_answer_and_runs_nothing() -> None:
+async def test_a_disconnect_during_the_body_runs_nothing_and_gets_no_response() -> None:
     bench = Bench()
     gone: list[Message] = [
         {"type": "http.request", "body": b"{", "more_body": True},
@@ -308,7 +308,7 @@ async def test_a_body_that_is_not_plain_utf_8_json_is_refused(sent: dict[str, st
     "kind",
     ["application/json", "application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"'],
 )
-async def test_json_may_be_announced_in_its_usual_spellings(kind: str) -> None:
+async def test_json_content_types_are_accepted_in_their_usual_spellings(kind: str) -> None:
     body = json.dumps(message("ping")).encode()
 
     answer = await Bench().ask(content=body, headers={**GOOD, "content-type": kind})
@@ -318,7 +318,7 @@ async def test_json_may_be_announced_in_its_usual_spellings(kind: str) -> None:
 
 @proves("S165", "refuses", "ambiguous framing")
 @pytest.mark.parametrize("name", ["content-type", "content-encoding", "content-length"])
-async def test_a_header_that_says_how_to_read_the_body_comes_once(name: str) -> None:
+async def test_a_repeated_content_header_is_refused(name: str) -> None:
     bench = Bench()
     value = {"content-type": "application/json"}.get(name, "identity")
 
@@ -334,7 +334,7 @@ async def test_a_header_that_says_how_to_read_the_body_comes_once(name: str) -> 
     assert bench.seen == []
 
 
-async def test_after_the_body_the_application_hears_that_its_client_has_left() -> None:
+async def test_the_application_receives_the_disconnect_after_the_body() -> None:
     bench = Bench()
     heard: list[str] = []
 

@@ -21,7 +21,7 @@ WELL_KNOWN = "/.well-known/oauth-protected-resource"
         "/mcp" + WELL_KNOWN,
     ],
 )
-async def test_metadata_is_served_in_every_form_that_clients_try(path: str) -> None:
+async def test_metadata_is_served_at_every_path_that_clients_try(path: str) -> None:
     bench = Bench(resource_name="Example")
 
     answer = await bench.ask("GET", path)
@@ -37,7 +37,7 @@ async def test_metadata_is_served_in_every_form_that_clients_try(path: str) -> N
     assert bench.seen == []
 
 
-async def test_the_address_in_the_challenge_is_the_address_that_answers() -> None:
+async def test_the_metadata_url_in_the_challenge_serves_the_metadata() -> None:
     bench = Bench()
 
     named = challenge(await bench.call()).split('resource_metadata="')[1].split('"')[0]
@@ -51,7 +51,7 @@ async def test_the_address_in_the_challenge_is_the_address_that_answers() -> Non
     "resource",
     ["https://mcp.example", "https://mcp.example/", "https://mcp.example/a/mcp/", RESOURCE],
 )
-async def test_the_resource_is_published_byte_for_byte_as_it_was_set(resource: str) -> None:
+async def test_the_resource_is_published_byte_for_byte_as_configured(resource: str) -> None:
     bench = Bench(resource=resource)
 
     answer = await bench.ask("GET", bench.guard.metadata_url)
@@ -60,7 +60,7 @@ async def test_the_resource_is_published_byte_for_byte_as_it_was_set(resource: s
 
 
 @proves("S139", "refuses", "resource metadata forms")
-async def test_offline_access_is_not_offered() -> None:
+async def test_metadata_does_not_list_offline_access() -> None:
     bench = Bench(scopes_supported=["mcp:read", "offline_access"])
 
     answer = await bench.ask("GET", WELL_KNOWN)
@@ -71,7 +71,7 @@ async def test_offline_access_is_not_offered() -> None:
 @proves("S139", "refuses", "resource metadata forms")
 @pytest.mark.parametrize("path", [WELL_KNOWN + "/other", WELL_KNOWN + "/mcp/x", WELL_KNOWN + "x"])
 @pytest.mark.parametrize("serve_other_paths", [True, False])
-async def test_metadata_of_nothing_is_a_404_in_json_and_no_page(
+async def test_an_unknown_metadata_path_is_a_404_in_json(
     path: str, serve_other_paths: bool
 ) -> None:
     bench = Bench(serve_other_paths=serve_other_paths)
@@ -93,7 +93,7 @@ async def test_metadata_of_nothing_is_a_404_in_json_and_no_page(
         "/mcp/.well-known/openid-configuration",
     ],
 )
-async def test_a_page_can_read_that_there_is_no_authorization_server_here(path: str) -> None:
+async def test_authorization_server_metadata_is_a_404_that_browsers_can_read(path: str) -> None:
     answer = await Bench().ask("GET", path, headers={"origin": "https://any.example"})
 
     assert answer.status_code == 404
@@ -102,14 +102,14 @@ async def test_a_page_can_read_that_there_is_no_authorization_server_here(path: 
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-async def test_metadata_can_only_be_read(method: str) -> None:
+async def test_metadata_accepts_only_read_methods(method: str) -> None:
     answer = await Bench().ask(method, WELL_KNOWN)
 
     assert answer.status_code == 405
     assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
 
 
-async def test_the_head_of_the_metadata_has_no_body() -> None:
+async def test_a_head_request_for_metadata_has_no_body() -> None:
     answer = await Bench().ask("HEAD", WELL_KNOWN)
 
     assert answer.status_code == 200
@@ -126,7 +126,7 @@ async def test_the_head_of_the_metadata_has_no_body() -> None:
         {"host": "evil.example"},
     ],
 )
-async def test_no_header_changes_what_the_metadata_says(lie: dict[str, str]) -> None:
+async def test_no_header_changes_the_metadata(lie: dict[str, str]) -> None:
     bench = Bench()
 
     answer = await bench.ask("GET", WELL_KNOWN + "/mcp", headers=lie)
@@ -139,13 +139,13 @@ async def test_no_header_changes_what_the_metadata_says(lie: dict[str, str]) -> 
 @pytest.mark.parametrize(
     "lie", [{"x-forwarded-proto": "http"}, {"x-forwarded-host": "evil.example"}]
 )
-async def test_behind_a_proxy_the_challenge_still_names_the_public_address(
+async def test_forwarded_headers_do_not_change_the_metadata_url_in_the_challenge(
     lie: dict[str, str],
 ) -> None:
     assert METADATA in challenge(await Bench().call(**lie))
 
 
-async def test_a_mounted_endpoint_is_described_at_its_public_path() -> None:
+async def test_metadata_of_a_mounted_endpoint_is_served_at_the_public_and_the_local_path() -> None:
     bench = Bench(resource="https://mcp.example/api/mcp", path="/mcp")
 
     public = await bench.ask("GET", WELL_KNOWN + "/api/mcp")
@@ -155,9 +155,7 @@ async def test_a_mounted_endpoint_is_described_at_its_public_path() -> None:
     assert json.loads(public.content)["resource"] == "https://mcp.example/api/mcp"
 
 
-async def test_metadata_is_found_where_the_server_puts_the_proxys_prefix_before_every_path() -> (
-    None
-):
+async def test_metadata_is_served_under_the_root_path_of_the_server() -> None:
     bench = Bench(resource="https://mcp.example/api/mcp")
 
     # As uvicorn --root-path /api hands it on.

@@ -45,7 +45,7 @@ class Server:
         """
         Send bytes as they are; return the status of every answer until the server hangs up.
 
-        Whoever ``leaves`` says that nothing more will come. To uvicorn that is a client who is gone.
+        With ``leaves``, the client ends its side. Uvicorn takes that for a disconnect.
         """
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(head.replace("\n", "\r\n").encode("latin-1") + b"\r\n" + body)
@@ -90,7 +90,7 @@ AUTH = f"Authorization: {GOOD}\n"
 
 @proves("S165", "accepts", "ambiguous framing")
 @proves("S152", "accepts", "path and host tricks")
-async def test_an_honest_request_is_served(server: Server) -> None:
+async def test_a_valid_request_is_served(server: Server) -> None:
     assert await server.say(head(server, more=AUTH + LENGTH), leaves=False) == [200]
     chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
     told = head(server, more=AUTH + "Transfer-Encoding: chunked\n")
@@ -110,9 +110,7 @@ async def test_an_honest_request_is_served(server: Server) -> None:
         pytest.param("X-Long: " + "a" * 70_000 + "\n" + LENGTH, id="a-header-of-seventy-thousand"),
     ],
 )
-async def test_framing_that_two_servers_read_differently_starts_nothing(
-    server: Server, framing: str
-) -> None:
+async def test_ambiguous_or_oversized_framing_is_refused(server: Server, framing: str) -> None:
     smuggled = BODY + f"POST /mcp HTTP/1.1\r\nHost: x\r\nAuthorization: {GOOD}\r\n\r\n".encode()
 
     answers = await server.say(head(server, more=framing), smuggled)
@@ -136,7 +134,7 @@ async def test_framing_that_two_servers_read_differently_starts_nothing(
         pytest.param(AUTH.replace("Authorization", "Authorization\0"), id="nul-in-the-name"),
     ],
 )
-async def test_credentials_that_two_servers_read_differently_are_none(
+async def test_an_ambiguous_authorization_header_is_refused(
     server: Server, credentials: str
 ) -> None:
     answers = await server.say(head(server, more=credentials + LENGTH))
@@ -146,7 +144,7 @@ async def test_credentials_that_two_servers_read_differently_are_none(
 
 
 @proves("S165", "refuses", "ambiguous framing")
-async def test_the_parser_of_the_demo_takes_no_header_folded_over_two_lines() -> None:
+async def test_a_folded_header_is_refused_with_httptools() -> None:
     with Server("httptools") as server:
         folded = AUTH.replace("Bearer ", "Bearer\n ")
 
@@ -171,7 +169,9 @@ async def test_the_parser_of_the_demo_takes_no_header_folded_over_two_lines() ->
         "*",
     ],
 )
-async def test_no_spelling_of_the_target_skips_the_guard(server: Server, target: str) -> None:
+async def test_no_spelling_of_the_request_target_bypasses_the_guard(
+    server: Server, target: str
+) -> None:
     answers = await server.say(head(server, target=target, more=LENGTH))
 
     assert all(400 <= status < 500 for status in answers)
@@ -182,7 +182,7 @@ async def test_no_spelling_of_the_target_skips_the_guard(server: Server, target:
 @proves("S4", "accepts", "Host cannot move the path")
 @proves("S152", "refuses", "path and host tricks")
 @pytest.mark.parametrize("host", ["a/?x=", "127.0.0.1/?x=", "evil.example", "127.0.0.1.", "x y"])
-async def test_no_host_header_moves_the_path_past_the_guard(server: Server, host: str) -> None:
+async def test_no_host_header_bypasses_the_guard(server: Server, host: str) -> None:
     refused = await server.say(head(server, host=host, more=AUTH + LENGTH))
     served = await server.say(head(server, more=AUTH + LENGTH), leaves=False)
 
@@ -191,7 +191,7 @@ async def test_no_host_header_moves_the_path_past_the_guard(server: Server, host
 
 
 @proves("S152", "refuses", "path and host tricks")
-async def test_an_absolute_target_is_judged_like_any_other(server: Server) -> None:
+async def test_an_absolute_request_target_does_not_bypass_the_guard(server: Server) -> None:
     target = f"http://127.0.0.1:{server.port}/mcp"
 
     without = await server.say(head(server, target=target, more=LENGTH))
@@ -202,14 +202,14 @@ async def test_an_absolute_target_is_judged_like_any_other(server: Server) -> No
 
 
 @proves("S165", "refuses", "ambiguous framing")
-async def test_a_body_beyond_the_limit_is_refused_over_the_wire(server: Server) -> None:
+async def test_a_body_over_the_limit_is_refused_on_a_real_socket(server: Server) -> None:
     answers = await server.say(head(server, more=AUTH + "Content-Length: 99999999\n"))
 
     assert answers[0] == 413
     assert server.bench.seen == []
 
 
-async def test_after_all_of_this_the_server_still_serves(server: Server) -> None:
+async def test_the_server_still_serves_after_garbage(server: Server) -> None:
     for noise in (b"\x16\x03\x01\x00\xa5", b"GET\r\n\r\n", b"\0" * 100):
         await server.say("", noise)
 

@@ -17,7 +17,7 @@ PING = json.dumps(message("ping")).encode()
 
 @proves("S152", "accepts", "path and host tricks")
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/"])
-async def test_the_endpoint_answers_with_and_without_a_slash_and_redirects_neither(
+async def test_the_endpoint_is_served_with_and_without_a_trailing_slash_without_redirects(
     path: str,
 ) -> None:
     bench = Bench()
@@ -30,7 +30,7 @@ async def test_the_endpoint_answers_with_and_without_a_slash_and_redirects_neith
     assert bench.seen[0]["raw_path"] == b"/mcp"
 
 
-async def test_an_application_that_knows_only_one_form_is_told_that_one() -> None:
+async def test_the_application_gets_the_configured_form_of_its_path() -> None:
     bench = Bench(app_path="/mcp/")
 
     await bench.ask(path="/mcp", json=message("ping"), headers=bearer(token("mcp:read")))
@@ -39,14 +39,14 @@ async def test_an_application_that_knows_only_one_form_is_told_that_one() -> Non
 
 
 @pytest.mark.parametrize("path", ["/", ""])
-async def test_an_endpoint_at_the_root_is_guarded_too(path: str) -> None:
+async def test_an_endpoint_at_the_root_is_guarded(path: str) -> None:
     bench = Bench(resource="https://mcp.example")
 
     assert (await bench.ask(path=path or "/", json=message("ping"))).status_code == 401
 
 
 async def raw(bench: Bench, path: str, raw_path: bytes | None) -> httpx2.Response:
-    """Send a path exactly as it is written here, with nobody to tidy it up."""
+    """Send a path exactly as written, without a client that normalises it."""
     sent: list[dict[str, object]] = []
 
     async def receive() -> dict[str, object]:
@@ -78,7 +78,7 @@ async def raw(bench: Bench, path: str, raw_path: bytes | None) -> httpx2.Respons
 
 @proves("S152", "accepts", "path and host tricks")
 @pytest.mark.parametrize("raw_path", [b"/mcp", b"/mcp?x=1", None])
-async def test_the_plain_path_is_served_whatever_the_server_keeps_of_it(
+async def test_the_plain_path_is_served_with_every_form_of_raw_path(
     raw_path: bytes | None,
 ) -> None:
     assert (await raw(Bench(), "/mcp", raw_path)).status_code == 200
@@ -120,7 +120,7 @@ async def test_the_plain_path_is_served_whatever_the_server_keeps_of_it(
     ],
 )
 @pytest.mark.parametrize("options", [{}, OPEN], ids=["closed", "open"])
-async def test_a_path_that_somebody_could_read_as_the_endpoint_never_reaches_the_application(
+async def test_a_lookalike_of_the_endpoint_path_never_reaches_the_application(
     path: str, raw_path: bytes, options: dict[str, bool]
 ) -> None:
     bench = Bench(**options)
@@ -135,7 +135,7 @@ async def test_a_path_that_somebody_could_read_as_the_endpoint_never_reaches_the
 
 @proves("S152", "refuses", "path and host tricks")
 @pytest.mark.parametrize("path", ["/mcp/x", "/mcp/messages/", "/mcp/sse"])
-async def test_what_lies_below_the_endpoint_is_not_served_unguarded(path: str) -> None:
+async def test_paths_below_the_endpoint_are_not_served_without_the_guard(path: str) -> None:
     bench = Bench(**OPEN)
 
     assert (await bench.ask(path=path, json=message("ping"))).status_code == 404
@@ -144,7 +144,7 @@ async def test_what_lies_below_the_endpoint_is_not_served_unguarded(path: str) -
 
 @proves("S140", "refuses", "every request is checked")
 @pytest.mark.parametrize("path", ["/sse", "/messages/", "/admin", "/mcp2"])
-async def test_other_paths_are_closed_unless_the_operator_opens_them(path: str) -> None:
+async def test_other_paths_are_refused_unless_the_operator_opens_them(path: str) -> None:
     closed, opened = Bench(), Bench(**OPEN)
 
     refused, served = await closed.ask("GET", path), await opened.ask("GET", path)
@@ -157,7 +157,7 @@ async def test_other_paths_are_closed_unless_the_operator_opens_them(path: str) 
 
 @proves("S4", "accepts", "Host cannot move the path")
 @proves("S152", "accepts", "path and host tricks")
-async def test_an_open_path_reaches_the_application_as_it_was_sent() -> None:
+async def test_an_open_path_reaches_the_application_unchanged() -> None:
     bench = Bench(**OPEN)
 
     answer = await bench.ask("GET", "/docs/a%20b?x=1", headers={"host": "any.example"})
@@ -168,7 +168,7 @@ async def test_an_open_path_reaches_the_application_as_it_was_sent() -> None:
 
 
 @given(st.text(alphabet="/.%2efmcpMCP;\\ \0x", max_size=14))
-def test_no_spelling_of_the_endpoint_counts_as_somewhere_else(path: str) -> None:
+def test_no_spelling_of_the_endpoint_counts_as_another_path(path: str) -> None:
     place = EndpointPaths(RESOURCE, None).place(path, path.encode())
 
     # The most forgiving reader there is: decodes for ever, ignores case and everything odd.
@@ -186,7 +186,7 @@ def test_no_spelling_of_the_endpoint_counts_as_somewhere_else(path: str) -> None
         assert place != "elsewhere"
 
 
-async def test_a_websocket_at_the_endpoint_is_closed_unheard() -> None:
+async def test_a_websocket_at_the_endpoint_is_closed() -> None:
     bench = Bench(**OPEN)
     sent: list[object] = []
 

@@ -15,7 +15,7 @@ HEADERS = st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c", b"d"]), st.binar
 
 
 @given(http_method=TEXTS, method=TEXTS, name=st.none() | TEXTS, detail=TEXTS)
-def test_text_that_is_checked_in_one_piece_is_escaped_as_each_field_alone(
+def test_fields_escaped_together_equal_fields_escaped_one_by_one(
     http_method: str, method: str, name: str | None, detail: str
 ) -> None:
     found = event(
@@ -36,7 +36,7 @@ def test_text_that_is_checked_in_one_piece_is_escaped_as_each_field_alone(
 
 
 @given(headers=HEADERS)
-def test_headers_in_one_pass_are_those_of_a_count(headers: list[tuple[bytes, bytes]]) -> None:
+def test_headers_read_in_one_pass_equal_the_reference(headers: list[tuple[bytes, bytes]]) -> None:
     found = read_headers(headers)
 
     count = Counter(name for name, _ in headers)

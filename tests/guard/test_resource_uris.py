@@ -52,7 +52,7 @@ async def test_a_uri_in_normal_form_reaches_the_application(method: str) -> None
 
 
 @proves("S184", "accepts", "every spelling of a URI")
-async def test_a_template_is_completed() -> None:
+async def test_a_template_can_be_completed() -> None:
     bench = Bench(policy=POLICY)
     params = asking("completion/complete", "files://{name}")
 
@@ -62,7 +62,7 @@ async def test_a_template_is_completed() -> None:
 
 
 @proves("S184", "accepts", "every spelling of a URI")
-async def test_a_prompt_may_have_any_name() -> None:
+async def test_a_prompt_can_have_any_name() -> None:
     bench = Bench(policy=POLICY)
     ref = {"type": "ref/prompt", "name": "Review: %61"}
 
@@ -88,7 +88,7 @@ async def test_a_prompt_may_have_any_name() -> None:
         "",
     ],
 )
-async def test_another_spelling_reaches_no_application(method: str, uri: str) -> None:
+async def test_a_uri_that_is_not_in_normal_form_is_refused(method: str, uri: str) -> None:
     bench = Bench(policy=POLICY)
 
     answer = await bench.ask(json=message(method, **asking(method, uri)), headers=GOOD)
@@ -101,7 +101,7 @@ async def test_another_spelling_reaches_no_application(method: str, uri: str) ->
 
 
 @proves("S184", "refuses", "every spelling of a URI")
-async def test_the_answer_names_the_normal_form_and_the_request() -> None:
+async def test_the_refusal_names_the_normal_form_and_the_request_id() -> None:
     uri = "files://s%61laries.txt"
     bench = Bench(policy=POLICY)
 
@@ -114,7 +114,7 @@ async def test_the_answer_names_the_normal_form_and_the_request() -> None:
 
 
 @proves("S184", "refuses", "every spelling of a URI")
-async def test_a_template_is_not_read() -> None:
+async def test_a_template_cannot_be_read() -> None:
     bench = Bench(policy=POLICY)
 
     answer = await bench.ask(json=message("resources/read", uri="files://{name}"), headers=GOOD)
@@ -124,7 +124,7 @@ async def test_a_template_is_not_read() -> None:
 
 @proves("S184", "refuses", "every spelling of a URI")
 @pytest.mark.parametrize("uri", ["files://salaries.txt?x=1", "files://Salaries.txt"])
-async def test_what_an_application_may_take_for_a_resource_needs_its_scopes(uri: str) -> None:
+async def test_a_lookalike_of_a_protected_uri_needs_its_scopes(uri: str) -> None:
     bench = Bench(policy=POLICY)
 
     answer = await bench.ask(json=message("resources/read", uri=uri), headers=GOOD)
@@ -134,7 +134,7 @@ async def test_what_an_application_may_take_for_a_resource_needs_its_scopes(uri:
 
 
 @proves("S184", "refuses", "every spelling of a URI")
-async def test_what_begins_like_a_template_and_does_not_fit_is_not_served() -> None:
+async def test_a_uri_that_only_begins_like_a_template_is_refused() -> None:
     bench = Bench(policy=POLICY)
 
     answer = await bench.ask(json=message("resources/read", uri="files://a/b"), headers=GOOD)
@@ -143,7 +143,7 @@ async def test_what_begins_like_a_template_and_does_not_fit_is_not_served() -> N
     assert bench.seen == []
 
 
-async def test_a_list_of_subscriptions_that_is_none_is_left_to_the_application() -> None:
+async def test_a_malformed_subscription_list_is_passed_to_the_application() -> None:
     for wanted in ("files://x", 7, None):
         bench = Bench(policy=POLICY)
         params = {"notifications": {"resourceSubscriptions": wanted}}

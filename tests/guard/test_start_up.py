@@ -23,7 +23,7 @@ from tests.ledger import proves
         pytest.param({"resource": "http://mcp.example/mcp"}, "insecure-resource", id="plain-http"),
         pytest.param({"resource": "mcp.example"}, "not-a-resource", id="no-url"),
         pytest.param({"resource": RESOURCE + "?x"}, "not-a-resource", id="query"),
-        pytest.param({"issuers": []}, "no-issuers", id="nobody-is-trusted"),
+        pytest.param({"issuers": []}, "no-issuers", id="no-issuers"),
         pytest.param(
             {"issuers": [], "issuer": "http://x.example"}, "insecure-issuer", id="http-issuer"
         ),
@@ -41,7 +41,7 @@ from tests.ledger import proves
         pytest.param({"max_body": 0}, "not-a-limit", id="no-body-at-all"),
     ],
 )
-def test_an_undecided_or_unsafe_setting_stops_the_start_and_says_what_to_change(
+def test_a_missing_or_unsafe_setting_is_refused_at_start_up_with_a_hint(
     change: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(ConfigurationError) as refusal:
@@ -55,13 +55,13 @@ def test_an_undecided_or_unsafe_setting_stops_the_start_and_says_what_to_change(
 @pytest.mark.parametrize(
     "resource", ["https://mcp.example/mcp", "http://localhost:9000/mcp", "http://[::1]:9000/mcp"]
 )
-def test_https_anywhere_and_http_on_this_machine_may_start(resource: str) -> None:
+def test_https_and_loopback_http_resources_are_accepted(resource: str) -> None:
     assert Bench(resource=resource).guard.resource == resource
 
 
 @proves("S130", "refuses", "audience is this resource")
 @pytest.mark.parametrize("audience", ["", (), ("",)])
-def test_there_is_no_way_to_leave_the_audience_undecided(audience: Any) -> None:
+def test_an_empty_audience_is_refused(audience: Any) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         TrustedIssuer(issuer="https://issuer.example", audience=audience)
 
@@ -142,7 +142,7 @@ async def that_ignores_it(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @pytest.mark.parametrize("app", [with_lifespan, without_lifespan, that_ignores_it])
-async def test_keys_are_asked_for_before_the_first_request_and_let_go_at_the_end(app: Any) -> None:
+async def test_the_lifespan_starts_and_closes_the_verifier(app: Any) -> None:
     verifier = Watched()
 
     told = await live(app, verifier)
@@ -154,7 +154,7 @@ async def test_keys_are_asked_for_before_the_first_request_and_let_go_at_the_end
     ]
 
 
-async def test_a_misconfiguration_stops_the_server_with_its_hint() -> None:
+async def test_a_configuration_error_fails_the_start_with_its_hint() -> None:
     verifier = Watched()
     verifier.misconfigured = True
 
@@ -168,7 +168,7 @@ async def test_a_misconfiguration_stops_the_server_with_its_hint() -> None:
     ]
 
 
-async def test_a_failing_application_fails_the_start_as_it_would_alone() -> None:
+async def test_an_application_that_fails_to_start_fails_the_lifespan() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "lifespan.startup.failed", "message": "no database"})
@@ -233,7 +233,7 @@ class Served:
         await self.living
 
 
-async def test_a_stranger_is_told_where_to_sign_in_before_the_issuer_has_answered() -> None:
+async def test_a_challenge_is_sent_before_the_issuer_has_answered() -> None:
     served = Served()
     async with served as bench:
         answer = await bench.call()
@@ -243,7 +243,7 @@ async def test_a_stranger_is_told_where_to_sign_in_before_the_issuer_has_answere
     assert served.issuer.asked == 1
 
 
-async def test_a_token_that_comes_before_the_keys_waits_for_those_on_their_way() -> None:
+async def test_tokens_wait_for_the_key_fetch_in_flight() -> None:
     served = Served()
     async with served as bench:
         calls = [asyncio.create_task(bench.call(token=token("mcp:read", "mcp:tools")))]
@@ -271,12 +271,12 @@ async def test_an_issuer_that_is_down_at_the_start_is_logged_and_its_tokens_get_
     assert served.issuer.asked == 1
 
 
-async def test_a_server_that_ends_before_its_issuer_answered_waits_for_nobody() -> None:
+async def test_shutdown_does_not_wait_for_the_issuer() -> None:
     async with asyncio.timeout(1), Served():
         pass
 
 
-async def test_what_fails_when_the_server_listens_already_is_logged(
+async def test_a_verifier_failure_after_start_up_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Late(Watched):

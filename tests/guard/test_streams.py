@@ -62,7 +62,7 @@ class Stream:
 
 @proves("S141", "refuses", "streams end with tokens")
 @pytest.mark.parametrize("events", [0, 3])
-async def test_a_stream_is_ended_when_its_token_is_over(events: int) -> None:
+async def test_a_stream_ends_when_its_token_expires(events: int) -> None:
     bench = Bench()
     bench.now = EXPIRES + LEEWAY - 0.02
     app = Stream(events)
@@ -75,7 +75,7 @@ async def test_a_stream_is_ended_when_its_token_is_over(events: int) -> None:
 
 
 @proves("S141", "accepts", "streams end with tokens")
-async def test_a_stream_that_ends_in_time_is_left_alone() -> None:
+async def test_a_stream_that_ends_before_the_expiry_is_not_cut_off() -> None:
     bench = Bench()
     bench.now = EXPIRES + LEEWAY - 0.02
 
@@ -85,7 +85,7 @@ async def test_a_stream_that_ends_in_time_is_left_alone() -> None:
 
 
 @proves("S141", "accepts", "streams end with tokens")
-async def test_what_the_application_does_after_its_answer_is_not_cut_short() -> None:
+async def test_work_after_the_response_is_not_cancelled() -> None:
     bench = Bench()
     bench.now = EXPIRES + LEEWAY - 0.01
     finished = False
@@ -103,7 +103,7 @@ async def test_what_the_application_does_after_its_answer_is_not_cut_short() -> 
     assert len(sent) == 2
 
 
-async def test_a_timeout_of_the_applications_own_is_its_own() -> None:
+async def test_a_timeout_raised_by_the_application_is_propagated() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise TimeoutError("a database")
 
@@ -125,7 +125,7 @@ async def test_a_stream_leaves_no_timer_behind() -> None:
 
 
 @proves("S141", "refuses", "streams end with tokens")
-async def test_a_stream_that_another_task_of_the_application_sends_is_ended_too() -> None:
+async def test_a_stream_sent_by_a_child_task_ends_when_its_token_expires() -> None:
     bench = Bench()
     bench.now = EXPIRES + LEEWAY - 0.02
     stream = Stream(2)
@@ -141,7 +141,7 @@ async def test_a_stream_that_another_task_of_the_application_sends_is_ended_too(
     assert stream.tidied_up
 
 
-async def test_whoever_else_ends_the_task_of_a_stream_still_ends_it() -> None:
+async def test_a_stream_task_can_be_cancelled_from_outside() -> None:
     waiting = asyncio.Event()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -157,7 +157,7 @@ async def test_whoever_else_ends_the_task_of_a_stream_still_ends_it() -> None:
         await serving
 
 
-async def test_an_application_that_will_not_be_ended_leaves_its_task_in_order() -> None:
+async def test_an_application_that_suppresses_cancellation_leaves_no_cancellation_pending() -> None:
     bench = Bench()
     bench.now = EXPIRES + LEEWAY - 0.02
 

@@ -8,7 +8,7 @@ from tests.guard.bench import NOW, Bench, token, trusted
 
 
 class Telling(Verifier):
-    """A verifier that tells whom it verified, and whom it knew."""
+    """A verifier that records each verification and each cache hit."""
 
     def __init__(self) -> None:
         super().__init__([trusted()], clock=lambda: NOW)
@@ -26,7 +26,7 @@ class Telling(Verifier):
         return identity
 
 
-async def test_new_tokens_that_come_together_are_all_checked_before_anybody_is_served() -> None:
+async def test_concurrent_new_tokens_are_all_verified_before_any_is_served() -> None:
     verifier = Telling()
     bench = Bench(verifier=verifier)
     told = [token("mcp:read", "mcp:tools", jti=f"t-{number}") for number in range(4)]
@@ -43,7 +43,7 @@ async def test_new_tokens_that_come_together_are_all_checked_before_anybody_is_s
     assert verifier.story == ["verified"] * 3 + ["served"] * 3
 
 
-async def test_who_is_known_is_served_at_once() -> None:
+async def test_a_cached_caller_is_served_at_once() -> None:
     verifier = Telling()
     bench = Bench(verifier=verifier)
     known = token("mcp:read", "mcp:tools")

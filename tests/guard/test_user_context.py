@@ -51,7 +51,7 @@ async def answer(
         return await http.post("/mcp")
 
 
-async def test_an_answer_says_in_its_headers_and_its_metadata_whom_it_is_for() -> None:
+async def test_a_response_names_its_user_in_headers_and_metadata() -> None:
     told = await answer(RESULT, user=person())
 
     assert told.headers["mcp-user"] == "alice"
@@ -60,7 +60,7 @@ async def test_an_answer_says_in_its_headers_and_its_metadata_whom_it_is_for() -
     assert int(told.headers["content-length"]) == len(told.content)
 
 
-async def test_an_answer_to_somebody_is_kept_by_no_shared_cache() -> None:
+async def test_a_response_to_a_user_is_not_cached_by_shared_caches() -> None:
     public = (JSON, (b"Cache-Control", b"public, max-age=600"))
     told = await answer(RESULT, user=person(), headers=public)
 
@@ -68,7 +68,7 @@ async def test_an_answer_to_somebody_is_kept_by_no_shared_cache() -> None:
     assert "Authorization" in told.headers["vary"]
 
 
-async def test_an_answer_to_nobody_is_left_as_it_is() -> None:
+async def test_a_response_without_a_user_is_unchanged() -> None:
     told = await answer(RESULT, user=None)
 
     assert told.content == RESULT
@@ -76,13 +76,13 @@ async def test_an_answer_to_nobody_is_left_as_it_is() -> None:
     assert "cache-control" not in told.headers
 
 
-async def test_an_application_cannot_say_that_an_answer_is_for_somebody_else() -> None:
+async def test_an_application_cannot_override_the_user_header() -> None:
     told = await answer(RESULT, user=person(), headers=(JSON, (b"mcp-user", b"admin")))
 
     assert told.headers.get_list("mcp-user") == ["alice"]
 
 
-async def test_the_context_may_be_chosen() -> None:
+async def test_the_user_context_can_be_customised() -> None:
     told = await answer(RESULT, user=person(), context=lambda user: {"who": user.key[1]})
 
     assert told.json()["result"]["_meta"][MEMBER] == {"who": "alice"}
@@ -103,7 +103,7 @@ async def test_the_context_may_be_chosen() -> None:
         pytest.param((b'{"result":', b"{}}"), (JSON,), id="json-in-pieces"),
     ],
 )
-async def test_what_is_no_whole_result_keeps_its_body_and_gets_the_headers(
+async def test_a_body_that_is_not_one_json_result_is_unchanged_and_gets_the_headers(
     chunks: tuple[bytes, ...], headers: tuple[tuple[bytes, bytes], ...]
 ) -> None:
     told = await answer(*chunks, user=person(), headers=headers)
@@ -113,7 +113,7 @@ async def test_what_is_no_whole_result_keeps_its_body_and_gets_the_headers(
     assert told.headers["cache-control"] == "private, no-store"
 
 
-async def test_a_strange_subject_cannot_end_the_header() -> None:
+async def test_a_subject_with_control_characters_cannot_inject_a_header() -> None:
     told = await answer(RESULT, user=person("a\r\nset-cookie: x/ü"))
 
     assert told.headers["mcp-user"] == "a%0D%0Aset-cookie%3A%20x%2F%C3%BC"

@@ -71,7 +71,7 @@ JSON = (b"content-type", b"application/json")
 
 @proves("S186", "refuses", "only POST carries a message")
 @pytest.mark.parametrize("method", OTHERS)
-async def test_another_verb_is_405_and_reaches_nobody(method: str) -> None:
+async def test_another_method_is_405_and_does_not_reach_the_application(method: str) -> None:
     careless = Careless()
 
     status, headers, said = await careless.ask(method, JSON, LENGTH, pieces=(CALL,))
@@ -86,7 +86,7 @@ async def test_another_verb_is_405_and_reaches_nobody(method: str) -> None:
 
 
 @proves("S186", "refuses", "only POST carries a message")
-async def test_another_verb_is_refused_before_anything_else_decides() -> None:
+async def test_another_method_is_refused_before_any_other_check() -> None:
     bench = Bench()
 
     for headers in ({}, {"host": "evil.example"}, {"origin": "https://evil.example"}, GOOD):
@@ -109,7 +109,7 @@ async def test_another_verb_is_refused_before_anything_else_decides() -> None:
         pytest.param([(b"content-length", b"+0")], id="signed"),
     ],
 )
-async def test_a_body_with_a_verb_that_carries_none_is_refused(
+async def test_a_body_on_a_method_other_than_post_is_refused(
     method: str, announced: list[tuple[bytes, bytes]]
 ) -> None:
     careless = Careless()
@@ -126,7 +126,7 @@ async def test_a_body_with_a_verb_that_carries_none_is_refused(
 @proves("S186", "refuses", "only POST carries a message")
 @pytest.mark.parametrize("method", BODILESS)
 @pytest.mark.parametrize("pieces", [(CALL,), (b"", CALL), (CALL[:9], CALL[9:])])
-async def test_a_body_that_nobody_announced_does_not_reach_the_application(
+async def test_an_undeclared_body_does_not_reach_the_application(
     method: str, pieces: tuple[bytes, ...]
 ) -> None:
     # HTTP/2 carries a body without a header that says so.
@@ -142,7 +142,7 @@ async def test_a_body_that_nobody_announced_does_not_reach_the_application(
 @proves("S186", "accepts", "only POST carries a message")
 @pytest.mark.parametrize("method", BODILESS)
 @pytest.mark.parametrize("announced", [[], [(b"content-length", b"0")]])
-async def test_a_stream_is_opened_and_a_session_ended_under_a_name(
+async def test_get_head_and_delete_have_operation_names(
     method: str, announced: list[tuple[bytes, bytes]]
 ) -> None:
     careless = Careless()
@@ -169,7 +169,7 @@ async def test_post_carries_the_message() -> None:
 @proves("S186", "accepts", "only POST carries a message")
 @proves("S186", "refuses", "only POST carries a message")
 @pytest.mark.parametrize("method", BODILESS)
-async def test_a_rule_can_name_what_a_verb_does(method: str) -> None:
+async def test_a_rule_can_name_the_operation_of_a_method(method: str) -> None:
     rules = {**POLICY.rules, (BODILESS[method], EVERY): Rule(scopes={"mcp:stream"})}
     bench = Bench(policy=Policy(base=POLICY.base, rules=rules))
 
@@ -182,7 +182,7 @@ async def test_a_rule_can_name_what_a_verb_does(method: str) -> None:
 
 @proves("S186", "refuses", "only POST carries a message")
 @pytest.mark.parametrize("method", ["stream/open", "session/end"])
-async def test_no_message_goes_by_the_name_of_what_a_verb_does(method: str) -> None:
+async def test_no_message_can_have_the_operation_name_of_a_method(method: str) -> None:
     bench = Bench()
 
     answer = await bench.ask(json=message(method), headers=GOOD)
@@ -191,7 +191,7 @@ async def test_no_message_goes_by_the_name_of_what_a_verb_does(method: str) -> N
     assert bench.seen == []
 
 
-async def test_options_says_which_verbs_there_are() -> None:
+async def test_options_lists_the_allowed_methods() -> None:
     answer = await Bench().ask("OPTIONS")
 
     assert answer.status_code == 204

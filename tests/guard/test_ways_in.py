@@ -82,7 +82,7 @@ class Ways:
             return {"subject": user.subject}
 
         self.web = self.bench.guard.protect(web)
-        # Nothing listens there: what the guard refuses is forwarded to nobody.
+        # Nothing listens there: a refused request is never forwarded.
         self.gateway = self.bench.guard.protect(
             Gateway(
                 public="https://mcp.example",
@@ -115,9 +115,7 @@ every_way = pytest.mark.parametrize("way", ["endpoint", "route", "gateway"])
 @proves("S194", "refuses", "malformed Authorization")
 @every_way
 @pytest.mark.parametrize("case", MALFORMED)
-async def test_a_malformed_credential_is_refused_before_any_issuer_is_asked(
-    way: str, case: str
-) -> None:
+async def test_a_malformed_credential_is_refused_before_any_lookup(way: str, case: str) -> None:
     given, status, reason = MALFORMED[case]
     ways = Ways()
 
@@ -132,7 +130,7 @@ async def test_a_malformed_credential_is_refused_before_any_issuer_is_asked(
 
 @proves("S194", "refuses", "malformed Authorization")
 @every_way
-async def test_a_token_in_the_query_is_refused_before_any_issuer_is_asked(way: str) -> None:
+async def test_a_token_in_the_query_is_refused_before_any_lookup(way: str) -> None:
     ways = Ways()
 
     answer = await ways.ask(way, authorization(OPAQUE.encode()), "?access_token=opaque-of-alice")
@@ -158,7 +156,7 @@ async def test_one_well_formed_credential_is_looked_up_once(way: str, given: str
 
 
 @both_ways
-async def test_what_an_operation_needs_is_in_the_audit_on_every_way_in(way: str) -> None:
+async def test_the_audit_event_has_the_required_scopes_on_endpoint_and_route(way: str) -> None:
     ways = Ways()
 
     await ways.ask(way, authorization(OPAQUE.encode()))
@@ -167,7 +165,7 @@ async def test_what_an_operation_needs_is_in_the_audit_on_every_way_in(way: str)
 
 
 @both_ways
-async def test_a_verifier_is_started_by_its_first_token_on_every_way_in(way: str) -> None:
+async def test_the_first_token_starts_the_verifier_on_endpoint_and_route(way: str) -> None:
     ways, started = Ways(), []
 
     async def start() -> None:
@@ -205,7 +203,7 @@ async def test_a_revoked_token_is_refused_within_the_documented_window(
 
 @proves("S136", "refuses", "revoked tokens are refused")
 @both_ways
-async def test_without_a_window_a_revoked_token_is_refused_at_once(way: str) -> None:
+async def test_without_a_cache_a_revoked_token_is_refused_at_once(way: str) -> None:
     ways = Ways(cache_ttl=0)
     good = authorization(OPAQUE.encode())
     assert (await ways.ask(way, good)).status_code == 200
@@ -255,7 +253,7 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
 
 
 @pytest.mark.parametrize("case", BAD)
-async def test_the_same_bad_request_gets_the_same_refusal_on_every_way_in(case: str) -> None:
+async def test_endpoint_gateway_and_route_refuse_the_same_bad_request_alike(case: str) -> None:
     given, reason = BAD[case]
     ways, found = Ways(), []
     # A plain route needs fewer scopes than a tool.
@@ -274,7 +272,7 @@ async def test_the_same_bad_request_gets_the_same_refusal_on_every_way_in(case: 
     assert [event.reason for event in ways.bench.events] == [reason] * 3
 
 
-async def test_a_guarded_gateway_forwards_what_the_guard_lets_through() -> None:
+async def test_a_guarded_gateway_forwards_admitted_requests() -> None:
     ways = Ways()
     async with serving(saying(ok(b"{}", "Content-Type: application/json")), None) as behind:
         upstream = f"http://127.0.0.1:{behind.port}"
@@ -291,7 +289,7 @@ async def test_a_guarded_gateway_forwards_what_the_guard_lets_through() -> None:
 
 
 @every_way
-async def test_a_proof_of_possession_is_checked_before_a_remembered_token_is_taken(
+async def test_a_proof_of_possession_is_checked_before_the_token_cache(
     way: str,
 ) -> None:
     ways, seen = Ways(), []

@@ -26,12 +26,12 @@ def test_a_public_key_of_every_algorithm_is_read(kind: str) -> None:
     assert not key.verify("none", b"message", b"")
 
 
-def test_a_key_without_an_algorithm_serves_those_of_its_type() -> None:
+def test_an_rsa_key_without_alg_supports_every_rsa_algorithm() -> None:
     assert set(read_key(RSA).checks) == {f"{kind}{size}" for kind in ("RS", "PS") for size in (256, 384, 512)}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", ["ES256", "ES384", "ES512", "EdDSA", "Ed448"])
-def test_a_curve_without_an_algorithm_serves_the_one_that_is_made_for_it(kind: str) -> None:
+def test_a_curve_key_without_alg_supports_only_the_algorithm_of_its_curve(kind: str) -> None:
     signer = Signer(kind)
     del signer.jwk["alg"]
     assert set(read_key(signer.jwk).checks) == {signer.alg}
@@ -71,13 +71,13 @@ def test_a_curve_without_an_algorithm_serves_the_one_that_is_made_for_it(kind: s
         pytest.param({"kty": "OKP", "crv": "X25519", "x": b64(b"\1" * 32)}, id="x25519"),
     ],
 )
-def test_a_key_that_may_not_verify_tokens_is_not_read(change: dict[str, Any]) -> None:
+def test_an_unsuitable_key_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(UnusableKey):
         read_key({**RSA, **change})
 
 
 @pytest.mark.parametrize("jwk", [None, [], "key", 1], ids=str)
-def test_what_is_no_object_is_no_key(jwk: object) -> None:
+def test_a_key_that_is_not_an_object_is_refused(jwk: object) -> None:
     with pytest.raises(UnusableKey):
         read_key(jwk)
 
@@ -87,7 +87,7 @@ def test_what_is_no_object_is_no_key(jwk: object) -> None:
     [{"x": b64(b"\1" * 32)}, {"x": b64(b"\1" * 31)}, {"crv": "P-384"}, {"crv": "secp256k1"}, {"y": 1}],
     ids=["off-the-curve", "short", "another-curve", "unknown-curve", "not-text"],
 )  # fmt: skip
-def test_a_point_that_is_not_on_its_curve_is_no_key(change: dict[str, Any]) -> None:
+def test_an_invalid_curve_point_is_refused(change: dict[str, Any]) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     read_key(ec_jwk(key, "P-256", 32))
     with pytest.raises(UnusableKey):
@@ -99,13 +99,13 @@ def test_a_point_that_is_not_on_its_curve_is_no_key(change: dict[str, Any]) -> N
     [None, [], {}, {"keys": None}, {"keys": {}}, {"keys": [RSA] * (MOST_KEYS + 1)}],
     ids=["null", "list", "empty", "null-keys", "object", "too-many"],
 )
-def test_what_is_no_key_set_is_refused(document: object) -> None:
+def test_an_invalid_key_set_is_refused(document: object) -> None:
     with pytest.raises(InvalidKeySet):
         KeySet(document)
 
 
 @proves("S135", "accepts", "key rotation")
-def test_odd_keys_beside_a_good_one_are_left_aside_and_named() -> None:
+def test_unusable_keys_beside_a_usable_one_are_ignored() -> None:
     good = Signer("ES256", "good")
     keys = KeySet({"keys": [None, {"kty": "oct", "k": "eA"}, {**RSA, "use": "enc"}, good.jwk]})
 
@@ -115,7 +115,7 @@ def test_odd_keys_beside_a_good_one_are_left_aside_and_named() -> None:
 
 
 @pytest.mark.parametrize("purpose", [{"use": "enc"}, {"key_ops": ["encrypt", "wrapKey"]}])
-def test_a_key_for_encryption_is_left_aside_and_nobody_is_told(purpose: dict[str, Any]) -> None:
+def test_an_encryption_key_is_ignored_and_not_listed(purpose: dict[str, Any]) -> None:
     keys = KeySet({"keys": [{**RSA, **purpose}, Signer("ES256", "good").jwk]})
 
     assert keys.find("k1", "RS256") is None
@@ -124,7 +124,7 @@ def test_a_key_for_encryption_is_left_aside_and_nobody_is_told(purpose: dict[str
 
 
 @proves("S135", "accepts", "key rotation")
-def test_one_name_for_keys_of_different_types_is_told_apart_by_the_algorithm() -> None:
+def test_keys_of_different_types_with_one_kid_are_selected_by_algorithm() -> None:
     curve = Signer("ES256", "k1")
     keys = KeySet({"keys": [RSA, curve.jwk]})
 
@@ -135,7 +135,7 @@ def test_one_name_for_keys_of_different_types_is_told_apart_by_the_algorithm() -
 
 
 @proves("S135", "refuses", "key rotation")
-def test_one_name_for_two_keys_of_a_type_is_nobodys() -> None:
+def test_two_keys_of_one_type_with_one_kid_are_not_used() -> None:
     keys = KeySet({"keys": [Signer("ES256").jwk, Signer("ES256").jwk]})
 
     assert keys.find("k1", "ES256") is None
@@ -149,7 +149,7 @@ def test_the_same_key_twice_is_one_key() -> None:
     assert keys.find(None, "RS256") is not None
 
 
-def test_the_algorithms_that_may_be_pinned_are_those_that_can_be_checked() -> None:
+def test_the_supported_algorithms_are_those_that_can_be_verified() -> None:
     checked: set[str] = set()
     for kind in ALGORITHMS:
         jwk = Signer(kind).jwk

@@ -35,7 +35,7 @@ def certificate(days: int) -> tuple[PrivateKey, bytes]:
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
-def test_a_public_key_is_published_as_its_issuer_would(algorithm: SigningAlgorithm) -> None:
+def test_a_public_key_in_pem_is_read_as_its_jwk(algorithm: SigningAlgorithm) -> None:
     key = PrivateKey.generate(algorithm)
 
     assert read_public_pem(key.public_pem()) == key.public_jwk()
@@ -48,7 +48,7 @@ def test_a_certificate_is_read_while_it_is_valid() -> None:
 
 
 @pytest.mark.parametrize(("days", "now"), [(-1, NOW), (1, NOW - 400 * 86400)])
-def test_a_certificate_that_is_over_or_has_not_begun_stops_the_start(days: int, now: float) -> None:
+def test_an_expired_or_not_yet_valid_certificate_is_refused(days: int, now: float) -> None:
     _, pem = certificate(days)
 
     with pytest.raises(ConfigurationError) as refusal:
@@ -87,7 +87,7 @@ def public(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
         pytest.param(on_another_curve, "unsuitable-key", id="another-curve"),
     ],
 )
-def test_what_is_no_public_key_for_tokens_stops_the_start(
+def test_a_pem_without_a_suitable_public_key_is_refused(
     make: Callable[[], bytes], reason: str
 ) -> None:
     with pytest.raises(ConfigurationError) as refusal:

@@ -33,7 +33,7 @@ def test_other_libraries_accept_the_signature(algorithm: SigningAlgorithm) -> No
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_the_public_half_verifies_this_message_and_no_other(algorithm: SigningAlgorithm) -> None:
+def test_the_public_key_verifies_this_message_and_no_other(algorithm: SigningAlgorithm) -> None:
     key = PrivateKey.generate(algorithm)
 
     parts = split_jws(key.sign({}, CLAIMS).encode())
@@ -45,14 +45,14 @@ def test_the_public_half_verifies_this_message_and_no_other(algorithm: SigningAl
 
 
 @pytest.mark.parametrize("named", ["none", "HS256", "RS512"])
-def test_a_caller_cannot_name_another_algorithm_than_the_keys_own(named: str) -> None:
+def test_a_caller_cannot_override_the_algorithm_of_a_key(named: str) -> None:
     token = PrivateKey.generate().sign({"alg": named}, CLAIMS)
 
     assert read_header(split_jws(token.encode()).header).algorithm == "ES256"
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_a_key_comes_back_from_pem_as_text_and_as_bytes(algorithm: SigningAlgorithm) -> None:
+def test_a_key_is_read_back_from_pem_as_text_and_as_bytes(algorithm: SigningAlgorithm) -> None:
     key = PrivateKey.generate(algorithm)
 
     for pem in (key.to_pem(), key.to_pem().decode()):
@@ -60,21 +60,21 @@ def test_a_key_comes_back_from_pem_as_text_and_as_bytes(algorithm: SigningAlgori
 
 
 @pytest.mark.parametrize("pem", ["", "nonsense", "\udc80", b"\xff"])
-def test_what_is_no_key_is_unreadable(pem: Any) -> None:
+def test_an_invalid_pem_is_refused(pem: Any) -> None:
     with pytest.raises(ConfigurationError) as refused:
         PrivateKey.from_pem(pem)
 
     assert refused.value.reason == "unreadable-key"
 
 
-def test_a_key_whose_signatures_this_project_would_refuse_cannot_sign() -> None:
+def test_a_key_that_is_too_short_to_verify_cannot_sign() -> None:
     with pytest.raises(ConfigurationError) as refused:
         PrivateKey(rsa.generate_private_key(65537, 1024))
 
     assert refused.value.reason == "unsuitable-key"
 
 
-def test_neither_members_nor_representation_show_the_private_half() -> None:
+def test_neither_members_nor_repr_show_the_private_key() -> None:
     key = PrivateKey.generate("RS256")
 
     assert set(key.public_members()) == {"kty", "n", "e"}

@@ -45,7 +45,7 @@ def sign(padded: bytes) -> bytes:
         ("RS512", SHA512_INFO, sha512),
     ],
 )
-def test_a_signature_padded_as_the_standard_says_is_good(
+def test_a_signature_with_standard_padding_is_accepted(
     algorithm: str, info: bytes, digest: type
 ) -> None:
     key = read_key(Signer(algorithm).jwk)
@@ -77,7 +77,7 @@ FORGED = {
 
 @proves("S125", "refuses", "key confusion")
 @pytest.mark.parametrize("padded", FORGED.values(), ids=FORGED)
-def test_a_signature_padded_otherwise_is_refused_by_us_and_by_the_library(padded: bytes) -> None:
+def test_a_signature_with_other_padding_is_refused_by_us_and_by_the_library(padded: bytes) -> None:
     forged = sign(padded)
 
     assert not read_key(Signer("RS256").jwk).verify("RS256", MESSAGE, forged)
@@ -86,7 +86,7 @@ def test_a_signature_padded_otherwise_is_refused_by_us_and_by_the_library(padded
 
 
 @proves("S125", "refuses", "key confusion")
-def test_a_second_number_for_the_same_signature_is_refused() -> None:
+def test_another_number_or_length_for_the_same_signature_is_refused() -> None:
     key, good = read_key(Signer("RS256").jwk), sign(block(GOOD))
     n = rsa_key().public_key().public_numbers().n
     number = int.from_bytes(good, "big")

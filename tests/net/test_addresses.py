@@ -32,7 +32,7 @@ from tests.ledger import proves
         "2003::1",
     ],
 )
-def test_an_ordinary_address_of_the_internet_is_public(address: str) -> None:
+def test_an_ordinary_internet_address_is_public(address: str) -> None:
     assert is_public(address)
 
 
@@ -105,7 +105,7 @@ def test_an_address_of_a_special_range_is_not_public(address: str) -> None:
         pytest.param("2606:4700::200:5efe:10.0.0.1", id="isatap-universal"),
     ],
 )
-def test_an_address_that_carries_another_one_is_not_public(address: str) -> None:
+def test_an_address_that_embeds_another_one_is_not_public(address: str) -> None:
     assert not is_public(address)
 
 
@@ -128,7 +128,7 @@ def test_an_address_that_carries_another_one_is_not_public(address: str) -> None
         "８.８.８.８",
     ],
 )
-def test_what_is_not_the_usual_spelling_of_an_address_is_not_public(text: str) -> None:
+def test_text_that_is_not_a_canonical_address_is_not_public(text: str) -> None:
     assert not is_public(text)
 
 

@@ -1,4 +1,4 @@
-"""The circuit breaker: while a service does not respond, nobody waits for it."""
+"""The circuit breaker: while a service does not respond, callers are refused at once."""
 
 import asyncio
 from typing import NoReturn
@@ -34,7 +34,7 @@ class Service:
 
 
 def breaker_of(time: FakeClock) -> CircuitBreaker:
-    """Return one whose refusals can be told from the service's."""
+    """Return a breaker whose refusals differ from those of the service."""
     return CircuitBreaker(lambda because, left: Refused(because, retry_after=left), time)
 
 
@@ -52,16 +52,14 @@ async def refused(circuit_breaker: CircuitBreaker, service: Service) -> int:
 
 
 async def fall_silent(circuit_breaker: CircuitBreaker, service: Service, hold: int = 5) -> None:
-    """Let the service fall silent, for whoever asks next."""
+    """Open the breaker with one call that gets no response."""
     service.failure = silence(hold)
     with pytest.raises(LookupUnavailable):
         await circuit_breaker.call(service)
     service.failure = None
 
 
-async def test_after_a_silence_everybody_is_refused_at_once_with_the_seconds_that_are_left() -> (
-    None
-):
+async def test_an_open_breaker_refuses_callers_with_the_remaining_seconds() -> None:
     time, service = FakeClock(), Service()
     circuit_breaker = breaker_of(time)
     await fall_silent(circuit_breaker, service)
@@ -76,7 +74,7 @@ async def test_after_a_silence_everybody_is_refused_at_once_with_the_seconds_tha
     assert await circuit_breaker.call(service) == "ok"
 
 
-async def test_after_the_pause_one_asks_and_the_others_wait_for_nothing() -> None:
+async def test_after_the_pause_one_caller_probes_and_others_are_refused_at_once() -> None:
     time, service = FakeClock(), Service()
     circuit_breaker = breaker_of(time)
     await fall_silent(circuit_breaker, service)
@@ -92,7 +90,7 @@ async def test_after_the_pause_one_asks_and_the_others_wait_for_nothing() -> Non
     assert await circuit_breaker.call(service) == "ok"
 
 
-async def test_a_try_that_fails_begins_the_pause_anew() -> None:
+async def test_a_failed_probe_restarts_the_pause() -> None:
     time, service = FakeClock(), Service()
     circuit_breaker = breaker_of(time)
     await fall_silent(circuit_breaker, service)
@@ -102,7 +100,7 @@ async def test_a_try_that_fails_begins_the_pause_anew() -> None:
     assert await refused(circuit_breaker, service) == 5
 
 
-async def test_whoever_tries_and_hangs_up_leaves_the_turn_to_the_next() -> None:
+async def test_a_cancelled_probe_lets_the_next_caller_probe() -> None:
     time, service = FakeClock(), Service()
     circuit_breaker = breaker_of(time)
     await fall_silent(circuit_breaker, service)
@@ -118,7 +116,7 @@ async def test_whoever_tries_and_hangs_up_leaves_the_turn_to_the_next() -> None:
     assert await circuit_breaker.call(service) == "ok"
 
 
-async def test_one_callers_slow_question_is_no_outage_while_others_are_answered() -> None:
+async def test_one_slow_call_does_not_open_the_breaker_while_others_succeed() -> None:
     time, service = FakeClock(), Service()
     circuit_breaker = breaker_of(time)
     service.failure, service.gate = silence(), asyncio.Event()
@@ -133,7 +131,7 @@ async def test_one_callers_slow_question_is_no_outage_while_others_are_answered(
     assert await circuit_breaker.call(service) == "ok"
 
 
-async def test_who_asks_for_peace_gets_it_although_others_were_answered() -> None:
+async def test_a_requested_pause_opens_the_breaker_although_other_calls_succeed() -> None:
     time, service = FakeClock(), Service()
     circuit_breaker = breaker_of(time)
     service.failure, service.gate = LookupUnavailable("nobody answers", hold=30), asyncio.Event()
@@ -149,7 +147,7 @@ async def test_who_asks_for_peace_gets_it_although_others_were_answered() -> Non
 
 
 @pytest.mark.parametrize("failure", [TokenRejected("no"), LookupUnavailable("500")])
-async def test_a_refusal_is_an_answer(failure: DoorwardError) -> None:
+async def test_a_refusal_closes_the_breaker(failure: DoorwardError) -> None:
     time, service = FakeClock(), Service()
     circuit_breaker = breaker_of(time)
     await fall_silent(circuit_breaker, service)
@@ -165,7 +163,7 @@ async def test_a_refusal_is_an_answer(failure: DoorwardError) -> None:
     assert list(await both) == ["ok", "ok"]
 
 
-async def test_an_answer_that_was_on_its_way_ends_the_pause() -> None:
+async def test_a_response_in_flight_closes_the_breaker() -> None:
     time, service = FakeClock(), Service()
     circuit_breaker = breaker_of(time)
     service.gate = asyncio.Event()
@@ -179,7 +177,7 @@ async def test_an_answer_that_was_on_its_way_ends_the_pause() -> None:
     assert await circuit_breaker.call(service) == "ok"
 
 
-async def test_a_bug_in_the_question_closes_nothing_for_ever() -> None:
+async def test_an_unexpected_exception_does_not_keep_the_breaker_open() -> None:
     time, service = FakeClock(), Service()
     circuit_breaker = breaker_of(time)
     await fall_silent(circuit_breaker, service)

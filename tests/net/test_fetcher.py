@@ -52,7 +52,7 @@ async def test_a_document_is_fetched_with_the_name_in_host_and_sni(tls: Contexts
     assert "authorization" not in request
 
 
-async def test_the_authorities_are_read_once_and_beside_the_event_loop(
+async def test_the_ca_certificates_are_loaded_once_and_off_the_event_loop(
     tls: Contexts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read_in = []
@@ -115,7 +115,7 @@ async def test_anything_but_a_200_is_an_error_and_is_not_followed(
         pytest.param(["8.8.8.8", "::1"], id="mixed-families"),
     ],
 )
-async def test_a_name_that_leads_inside_is_refused_before_anything_is_sent(
+async def test_a_name_with_an_internal_address_is_refused_before_connecting(
     tls: Contexts, addresses: Sequence[str]
 ) -> None:
     async with serving(saying(ok(b"{}")), tls[0]) as place:
@@ -131,7 +131,7 @@ async def test_a_name_that_leads_inside_is_refused_before_anything_is_sent(
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "[::1]", "169.254.169.254", "127.1", "2130706433", "[::ffff:127.0.0.1]"]
 )
-async def test_an_address_inside_is_refused_in_every_spelling(tls: Contexts, host: str) -> None:
+async def test_an_internal_address_is_refused_in_every_spelling(tls: Contexts, host: str) -> None:
     async with serving(saying(ok(b"{}")), tls[0]) as place:
         with pytest.raises(FetchRefused):
             await Fetcher(tls=tls[1]).fetch(f"https://{host}:{place.port}/keys")
@@ -139,7 +139,7 @@ async def test_an_address_inside_is_refused_in_every_spelling(tls: Contexts, hos
         assert place.connections == 0
 
 
-async def test_the_private_host_is_allowed_at_its_own_port_alone(tls: Contexts) -> None:
+async def test_a_private_host_is_allowed_only_at_its_own_port(tls: Contexts) -> None:
     async with serving(saying(ok(b"{}")), tls[0]) as place, serving(saying(b""), tls[0]) as other:
         guarded = fetcher(place, tls)
         await guarded.fetch(place.url())
@@ -150,12 +150,12 @@ async def test_the_private_host_is_allowed_at_its_own_port_alone(tls: Contexts) 
 
 
 @proves("S68", "accepts", "names are pinned")
-async def test_a_name_is_resolved_once_and_the_next_address_tried(tls: Contexts) -> None:
+async def test_a_name_is_resolved_once_and_the_next_address_is_tried(tls: Contexts) -> None:
     asked: list[str] = []
 
     async def resolver(host: str, port: int) -> Sequence[str]:
         asked.append(host)
-        # Nobody listens on the first; were the name resolved again, the third answer would count.
+        # Nothing listens on the first. A second resolution would give the internal address.
         return ["127.0.0.9", "127.0.0.1"] if len(asked) == 1 else ["10.0.0.1"]
 
     async with serving(saying(ok(b"{}")), tls[0]) as place:
@@ -165,7 +165,7 @@ async def test_a_name_is_resolved_once_and_the_next_address_tried(tls: Contexts)
 
 
 @proves("S68", "refuses", "names are pinned")
-async def test_a_connection_that_ends_elsewhere_than_was_checked_is_dropped() -> None:
+async def test_a_connection_to_an_unchecked_address_is_closed() -> None:
     class Elsewhere(httpcore2.AsyncNetworkStream):
         closed = False
 
@@ -278,7 +278,7 @@ def dripping(head: bytes, piece: bytes) -> Answer:
         pytest.param(b"", b"", id="silence"),
     ],
 )
-async def test_a_peer_that_drips_is_given_up_after_the_total_time(
+async def test_a_slow_peer_is_aborted_after_the_total_timeout(
     tls: Contexts, head: bytes, piece: bytes
 ) -> None:
     async with serving(dripping(head, piece), tls[0]) as place:
@@ -308,7 +308,7 @@ async def test_a_peer_that_drips_is_given_up_after_the_total_time(
         pytest.param(b"", id="nothing"),
     ],
 )  # fmt: skip
-async def test_more_than_the_limit_or_an_encoded_body_is_refused(
+async def test_an_oversized_encoded_or_malformed_response_is_refused(
     tls: Contexts, answer: bytes
 ) -> None:
     async with serving(saying(answer), tls[0]) as place:
@@ -339,7 +339,7 @@ async def test_a_document_of_exactly_the_limit_is_read(tls: Contexts) -> None:
         (("Cache-Control: max-age=-1",), None),
     ],
 )
-async def test_what_the_author_says_about_keeping_is_passed_on(
+async def test_max_age_follows_from_cache_control_and_age(
     tls: Contexts, headers: tuple[str, ...], max_age: float | None
 ) -> None:
     async with serving(saying(ok(b"{}", *headers)), tls[0]) as place:
@@ -348,7 +348,7 @@ async def test_what_the_author_says_about_keeping_is_passed_on(
 
 @proves("S79", "accepts", "fetch errors tell nothing")
 @proves("S79", "refuses", "fetch errors tell nothing")
-async def test_every_failure_reads_the_same_to_a_stranger(tls: Contexts) -> None:
+async def test_every_fetch_failure_has_the_same_public_message(tls: Contexts) -> None:
     said = set()
     async with serving(
         saying(b"HTTP/1.1 403 No\r\nContent-Length: 6\r\n\r\nsecret"), tls[0]
@@ -370,7 +370,7 @@ async def test_every_failure_reads_the_same_to_a_stranger(tls: Contexts) -> None
     assert said == {"The document could not be fetched."}
 
 
-async def test_a_fetch_that_is_cancelled_is_cancelled(tls: Contexts) -> None:
+async def test_a_fetch_can_be_cancelled(tls: Contexts) -> None:
     async with serving(dripping(b"", b""), tls[0]) as place:
         task = asyncio.create_task(fetcher(place, tls).fetch(place.url()))
         while not place.requests:
@@ -380,7 +380,7 @@ async def test_a_fetch_that_is_cancelled_is_cancelled(tls: Contexts) -> None:
             await task
 
 
-async def test_at_most_so_many_fetches_run_at_a_time(tls: Contexts) -> None:
+async def test_the_number_of_concurrent_fetches_is_limited(tls: Contexts) -> None:
     running, most = 0, 0
     two = asyncio.Event()
 

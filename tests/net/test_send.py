@@ -15,7 +15,7 @@ HOME = to("127.0.0.1")
 @pytest.mark.parametrize(
     "status", ["200 OK", "302 Found", "400 Bad Request", "404 Not Found", "500 Oops"]
 )
-async def test_every_status_is_an_answer_and_a_redirect_is_not_followed(
+async def test_every_status_is_a_response_and_a_redirect_is_not_followed(
     tls: Contexts, status: str
 ) -> None:
     said = f"HTTP/1.1 {status}\r\nLocation: /else\r\nContent-Length: 2\r\n\r\n{{}}".encode()
@@ -41,7 +41,7 @@ async def test_a_body_is_sent_with_its_length_and_its_type(tls: Contexts) -> Non
 
 
 @proves("S65", "refuses", "documents do not redirect")
-async def test_nothing_is_sent_to_an_address_inside(tls: Contexts) -> None:
+async def test_nothing_is_sent_to_an_internal_address(tls: Contexts) -> None:
     async with serving(saying(ok(b"{}")), tls[0]) as place:
         fetcher = Fetcher(resolver=HOME, tls=tls[1])
         with pytest.raises(FetchRefused):
@@ -50,7 +50,7 @@ async def test_nothing_is_sent_to_an_address_inside(tls: Contexts) -> None:
     assert place.connections == 0
 
 
-async def test_a_long_answer_is_refused_whatever_its_status(tls: Contexts) -> None:
+async def test_a_response_over_the_limit_is_refused_whatever_its_status(tls: Contexts) -> None:
     said = b"HTTP/1.1 400 Bad\r\nContent-Length: 100\r\n\r\n" + b"x" * 100
     async with serving(saying(said), tls[0]) as place:
         fetcher = Fetcher(allow_private_hosts=frozenset({place.pair}), resolver=HOME, tls=tls[1])
@@ -58,5 +58,5 @@ async def test_a_long_answer_is_refused_whatever_its_status(tls: Contexts) -> No
             await fetcher.send(place.url(), FetchRequest(), limit=50)
 
 
-def test_what_authorizes_a_question_is_not_in_its_text() -> None:
+def test_the_repr_of_a_request_does_not_contain_its_authorization() -> None:
     assert "hunter2" not in repr(FetchRequest(authorization="Bearer hunter2"))

@@ -48,7 +48,7 @@ def cache(time: Time, entries: int = 10) -> SingleFlightCache[str, int]:
         pytest.param(None, 60, id="nothing-said"),
     ],
 )
-async def test_a_value_is_kept_as_long_as_said_between_floor_and_ceiling(
+async def test_a_value_is_cached_for_its_max_age_between_floor_and_ceiling(
     max_age: float | None, kept: float
 ) -> None:
     time, source = Time(), Source(max_age)
@@ -64,7 +64,7 @@ async def test_a_value_is_kept_as_long_as_said_between_floor_and_ceiling(
 
 
 @proves("S77", "accepts", "document cache")
-async def test_many_who_ask_at_once_cause_one_load() -> None:
+async def test_concurrent_callers_cause_one_load() -> None:
     source = Source()
     source.gate.clear()
     values = cache(Time())
@@ -77,7 +77,7 @@ async def test_many_who_ask_at_once_cause_one_load() -> None:
 
 
 @proves("S77", "refuses", "document cache")
-async def test_an_error_reaches_all_who_wait_and_is_not_kept() -> None:
+async def test_an_error_reaches_every_waiting_caller_and_is_not_cached() -> None:
     source = Source()
     source.gate.clear()
     source.failure = FetchFailed("down")
@@ -95,7 +95,7 @@ async def test_an_error_reaches_all_who_wait_and_is_not_kept() -> None:
 
 
 @proves("S77", "refuses", "document cache")
-async def test_the_least_recently_used_value_goes_when_there_are_too_many() -> None:
+async def test_the_least_recently_used_value_is_evicted_when_the_cache_is_full() -> None:
     source, values = Source(), cache(Time(), entries=2)
     await values.get("a", source.load)
     await values.get("b", source.load)
@@ -107,7 +107,7 @@ async def test_the_least_recently_used_value_goes_when_there_are_too_many() -> N
     assert (values.peek("a"), values.peek("c")) == (1, 3)
 
 
-async def test_one_who_hangs_up_takes_nothing_from_the_others() -> None:
+async def test_a_cancelled_caller_does_not_affect_the_others() -> None:
     source = Source()
     source.gate.clear()
     values = cache(Time())
@@ -123,7 +123,7 @@ async def test_one_who_hangs_up_takes_nothing_from_the_others() -> None:
     assert source.asked == 1
 
 
-async def test_a_failure_that_nobody_waits_for_any_more_is_quiet() -> None:
+async def test_a_failure_without_a_waiting_caller_is_not_reported() -> None:
     complaints: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, said: complaints.append(said))
     source = Source()
@@ -144,7 +144,7 @@ async def test_a_failure_that_nobody_waits_for_any_more_is_quiet() -> None:
     assert (await flight.run("a", source.load)).value == 2
 
 
-async def test_a_value_can_be_forgotten() -> None:
+async def test_a_cached_value_can_be_removed() -> None:
     source, values = Source(), cache(Time())
     await values.get("a", source.load)
     values.forget("a")
@@ -153,7 +153,7 @@ async def test_a_value_can_be_forgotten() -> None:
     assert await values.get("a", source.load) == 2
 
 
-async def test_a_value_lasts_no_longer_when_the_clock_is_set_back() -> None:
+async def test_setting_the_clock_back_does_not_prolong_a_cached_value() -> None:
     time, source = Time(), Source(max_age=60)
     values = cache(time)
     await values.get("a", source.load)
@@ -168,7 +168,7 @@ async def test_a_value_lasts_no_longer_when_the_clock_is_set_back() -> None:
     assert await values.get("a", source.load) == 3
 
 
-async def test_a_load_that_is_under_way_ends_with_its_owner() -> None:
+async def test_closing_cancels_a_load_in_flight() -> None:
     flight, source = SingleFlight[str, Expiring[int]](), Source()
     source.gate.clear()
     waiting = asyncio.create_task(flight.run("a", source.load))

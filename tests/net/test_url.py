@@ -21,7 +21,7 @@ from tests.ledger import proves
         ("https://7f.example/", "7f.example:443", "/"),
     ],
 )
-def test_a_plain_url_leads_where_it_says(url: str, pair: str, path: str) -> None:
+def test_a_plain_url_is_read_into_host_port_and_path(url: str, pair: str, path: str) -> None:
     target = read_target(url)
 
     assert (target.host_port, target.path) == (pair, path)
@@ -61,7 +61,7 @@ def test_a_plain_url_leads_where_it_says(url: str, pair: str, path: str) -> None
         "x." * 130 + "example",
     ],
 )
-def test_a_host_that_two_readers_may_read_differently_is_refused(host: str) -> None:
+def test_an_ambiguous_or_malformed_host_is_refused(host: str) -> None:
     with pytest.raises(FetchRefused) as refusal:
         read_target(f"https://{host}/keys")
 
@@ -99,6 +99,6 @@ def test_a_host_that_two_readers_may_read_differently_is_refused(host: str) -> N
         " https://idp.example/",
     ],
 )
-def test_a_url_with_anything_odd_in_it_is_refused(url: str) -> None:
+def test_a_malformed_or_unsupported_url_is_refused(url: str) -> None:
     with pytest.raises(FetchRefused):
         read_target(url)

@@ -1,4 +1,4 @@
-"""A server on loopback that says exactly the bytes it is told to, over TLS of its own authority."""
+"""A server on loopback that sends exactly the given bytes, over TLS with a CA of its own."""
 
 import asyncio
 import datetime as dt

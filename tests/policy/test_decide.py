@@ -28,7 +28,7 @@ POLICY = Policy(
 
 
 def caller(*scopes: str, roles: frozenset[str] = frozenset()) -> Identity:
-    """Return somebody with these scopes."""
+    """Return a caller with these scopes."""
     return Identity(
         issuer="https://login.example",
         subject="alice",
@@ -40,7 +40,7 @@ def caller(*scopes: str, roles: frozenset[str] = frozenset()) -> Identity:
 
 
 @proves("S122", "accepts", "401 and 403 challenges")
-def test_a_caller_with_every_scope_of_the_operation_may_do_it() -> None:
+def test_a_caller_with_every_required_scope_is_allowed() -> None:
     decision = POLICY.decide(caller("mcp:read", "mcp:tools"), ADD)
 
     assert decision.allowed
@@ -49,7 +49,7 @@ def test_a_caller_with_every_scope_of_the_operation_may_do_it() -> None:
 
 @proves("S122", "refuses", "401 and 403 challenges")
 @pytest.mark.parametrize("held", [(), ("mcp:read",), ("mcp:tools",), ("other",)])
-def test_a_refusal_names_every_needed_scope(held: tuple[str, ...]) -> None:
+def test_a_refusal_names_every_required_scope(held: tuple[str, ...]) -> None:
     decision = POLICY.decide(caller(*held), ADD)
 
     assert not decision.allowed
@@ -68,13 +68,13 @@ def test_any_one_of_the_roles_suffices() -> None:
     assert refused.roles == {"admin", "auditor"}
 
 
-def test_a_missing_scope_is_named_before_a_missing_role() -> None:
+def test_a_missing_scope_is_reported_before_a_missing_role() -> None:
     refused = POLICY.decide(caller("mcp:read"), Operation("tools/call", "audit"))
 
     assert refused.reason == "scope-missing"
 
 
-def test_a_role_of_the_base_rule_is_needed_besides_those_of_the_operation() -> None:
+def test_the_roles_of_the_base_rule_and_of_the_operation_are_both_required() -> None:
     policy = Policy(
         base=Rule(roles=frozenset({"staff"})),
         rules={("tools/call", "audit"): Rule(roles=frozenset({"admin"}))},
@@ -88,7 +88,7 @@ def test_a_role_of_the_base_rule_is_needed_besides_those_of_the_operation() -> N
 
 @proves("S138", "accepts", "scope hierarchy")
 @pytest.mark.parametrize("held", ["mcp:tools", "mcp:write", "mcp:admin", "root"])
-def test_a_broad_scope_contains_narrower_ones_however_indirectly(held: str) -> None:
+def test_a_broad_scope_contains_narrower_ones_transitively(held: str) -> None:
     policy = Policy(
         rules={("tools/call", "add"): Rule(scopes=frozenset({"mcp:tools"}))},
         hierarchy={
@@ -133,7 +133,7 @@ def test_a_narrow_scope_does_not_contain_the_broad_one() -> None:
     assert policy.decide(caller("mcp:tools"), ADD).reason == "scope-missing"
 
 
-def test_scopes_that_contain_each_other_are_equal_and_end() -> None:
+def test_scopes_that_contain_each_other_are_equal() -> None:
     policy = Policy(hierarchy={"a": {"b"}, "b": {"c"}, "c": {"a"}})
 
     for held in "abc":
@@ -147,7 +147,7 @@ def test_scopes_that_contain_each_other_are_equal_and_end() -> None:
     st.sampled_from("abcdef"),
     st.sampled_from("abcdef"),
 )
-def test_a_scope_reaches_exactly_what_steps_of_the_hierarchy_lead_to(
+def test_a_scope_reaches_exactly_its_transitive_closure_in_the_hierarchy(
     hierarchy: dict[str, frozenset[str]], held: str, wanted: str
 ) -> None:
     seen, todo = {held}, [held]
@@ -185,7 +185,7 @@ def test_an_operation_without_a_rule_is_refused(operation: Operation) -> None:
     assert policy.decide(caller("mcp:read", "mcp:tools"), operation).reason == "unknown-operation"
 
 
-def test_the_base_rule_may_decide_operations_without_a_rule() -> None:
+def test_the_base_rule_can_decide_operations_without_a_rule() -> None:
     policy = Policy(base=Rule(scopes=frozenset({"mcp:read"})), unknown="base")
 
     assert policy.decide(caller("mcp:read"), Operation("tools/call", "x")).allowed
@@ -214,7 +214,7 @@ def test_conversation_methods_need_only_the_base_rule(method: str) -> None:
     assert POLICY.decide(caller("mcp:tools"), Operation(method)).scopes == {"mcp:read"}
 
 
-def test_a_rule_for_every_name_yields_to_the_rule_of_one() -> None:
+def test_a_rule_for_one_name_overrides_the_rule_for_every_name() -> None:
     policy = Policy(
         rules={
             ("tools/call", EVERY): Rule(scopes=frozenset({"a"})),
@@ -229,7 +229,7 @@ def test_a_rule_for_every_name_yields_to_the_rule_of_one() -> None:
 
 @proves("S153", "accepts", "denied under every name")
 @proves("S153", "refuses", "denied under every name")
-def test_completion_of_a_prompt_needs_the_right_to_get_it() -> None:
+def test_completion_of_a_prompt_needs_the_permission_to_get_it() -> None:
     completing = Operation("completion/complete", "greeting")
 
     assert POLICY.decide(caller("mcp:read", "mcp:prompts"), completing).allowed
@@ -239,7 +239,7 @@ def test_completion_of_a_prompt_needs_the_right_to_get_it() -> None:
 @proves("S153", "accepts", "denied under every name")
 @proves("S153", "refuses", "denied under every name")
 @pytest.mark.parametrize("name", ["secret", "files://secret"])
-def test_a_denied_resource_is_denied_by_every_method(name: str) -> None:
+def test_a_denied_name_is_denied_for_every_method(name: str) -> None:
     methods = {*NAMED, *REACHES, "completion/complete"}
     rules = {(method, name): Rule("admin") for method in ("tools/call", "prompts/get")}
     if name.startswith("files:"):
@@ -257,14 +257,14 @@ def test_a_denied_resource_is_denied_by_every_method(name: str) -> None:
     assert all(policy.decide(caller("admin"), Operation(one, name)).allowed for one in granted)
 
 
-def test_a_subscription_needs_the_right_to_read() -> None:
+def test_a_subscription_needs_the_permission_to_read() -> None:
     for method in ("resources/subscribe", "resources/unsubscribe"):
         watching = Operation(method, "file:///plan")
         assert POLICY.decide(caller("mcp:read", "mcp:plans"), watching).allowed
         assert POLICY.decide(caller("mcp:read"), watching).reason == "scope-missing"
 
 
-def test_names_that_peers_invent_are_not_remembered() -> None:
+def test_names_invented_by_peers_are_not_stored() -> None:
     policy = Policy(rules={("tools/call", EVERY): Rule()}, unknown="base")
     before = pickle.dumps(vars(policy))
 
@@ -275,7 +275,7 @@ def test_names_that_peers_invent_are_not_remembered() -> None:
     assert pickle.dumps(vars(policy)) == before
 
 
-def test_the_matrix_lists_every_rule_with_all_it_needs() -> None:
+def test_the_matrix_lists_every_rule_with_its_requirements() -> None:
     lines = {(line.operation.method, line.operation.name): line for line in POLICY.matrix()}
 
     audit = lines[("tools/call", "audit")]
@@ -286,7 +286,7 @@ def test_the_matrix_lists_every_rule_with_all_it_needs() -> None:
     assert len(lines) == 4
 
 
-def test_a_rule_takes_any_collection_and_one_bare_name() -> None:
+def test_a_rule_accepts_any_collection_or_a_single_name() -> None:
     rule = Rule(scopes="mcp:tools", roles=["admin"])
 
     assert rule.scopes == frozenset({"mcp:tools"})
@@ -294,7 +294,7 @@ def test_a_rule_takes_any_collection_and_one_bare_name() -> None:
 
 
 @pytest.mark.parametrize("scope", ["two scopes", "", 'quo"te', "umläut"])
-def test_a_scope_that_cannot_travel_is_refused_at_start_up(scope: str) -> None:
+def test_an_invalid_scope_is_refused_at_start_up(scope: str) -> None:
     with pytest.raises(ConfigurationError) as rule:
         Policy(base=Rule(scopes=frozenset({scope})))
     with pytest.raises(ConfigurationError):
@@ -317,7 +317,7 @@ def test_a_scope_that_cannot_travel_is_refused_at_start_up(scope: str) -> None:
         ("initialize", "initialize"),
     ],
 )
-def test_a_rule_for_an_operation_that_cannot_be_is_refused_at_start_up(
+def test_a_rule_for_an_impossible_operation_is_refused_at_start_up(
     key: tuple[str, str],
 ) -> None:
     with pytest.raises(ConfigurationError) as refusal:
@@ -330,5 +330,5 @@ def test_a_rule_for_an_operation_that_cannot_be_is_refused_at_start_up(
     "key",
     [("logging/setLevel", "*"), ("tools/list", "*"), ("Custom/Method", "x"), ("tools/call", "Add")],
 )
-def test_a_rule_for_a_method_as_it_is_written_is_taken(key: tuple[str, str]) -> None:
+def test_a_rule_for_a_known_or_custom_method_is_accepted(key: tuple[str, str]) -> None:
     assert Policy(rules={key: Rule()}).rules == {key: Rule()}

@@ -61,7 +61,7 @@ def test_a_rule_allows_the_kinds_that_it_names(
     assert decision.reason == ("allowed" if allowed else "kind-not-allowed")
 
 
-def test_a_wrong_kind_is_refused_before_a_missing_scope() -> None:
+def test_a_wrong_kind_is_reported_before_a_missing_scope() -> None:
     decision = POLICY.decide(caller("service"), PAY)
 
     assert decision.reason == "kind-not-allowed"
@@ -69,7 +69,7 @@ def test_a_wrong_kind_is_refused_before_a_missing_scope() -> None:
     assert decision.scopes == {"mcp:read", "mcp:pay"}
 
 
-def test_base_and_rule_must_both_let_the_kind_in() -> None:
+def test_base_rule_and_rule_must_both_allow_the_kind() -> None:
     policy = Policy(
         base=Rule(kinds={"person", "service"}),
         rules={("tools/call", "pay"): Rule(kinds={"service", "key"})},
@@ -80,20 +80,20 @@ def test_base_and_rule_must_both_let_the_kind_in() -> None:
     assert told == {"person": False, "service": True, "key": False}
 
 
-def test_a_bare_name_is_one_kind() -> None:
+def test_a_rule_accepts_a_single_kind_or_a_collection() -> None:
     assert Rule(kinds="person").kinds == {"person"}
     assert Rule(kinds=["key", "person"]).kinds == {"key", "person"}
 
 
 @pytest.mark.parametrize("kinds", ["human", {"person", "robot"}, {""}])
-def test_a_kind_that_does_not_exist_is_refused_at_start_up(kinds: Any) -> None:
+def test_an_unknown_kind_is_refused_at_start_up(kinds: Any) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         Rule(kinds=kinds)
 
     assert refusal.value.reason == "not-a-kind"
 
 
-def test_a_rule_that_the_base_rule_leaves_nobody_for_is_refused_at_start_up() -> None:
+def test_a_rule_whose_kinds_the_base_rule_excludes_is_refused_at_start_up() -> None:
     with pytest.raises(ConfigurationError) as refusal:
         Policy(
             base=Rule(kinds={"person"}),

@@ -21,7 +21,7 @@ def caller(
     roles: frozenset[str] = frozenset(),
     kind: Kind = "person",
 ) -> Identity:
-    """Return somebody who holds this."""
+    """Return a caller with these scopes and roles."""
     return Identity(
         issuer="https://login.example",
         subject="alice",
@@ -44,7 +44,7 @@ def narrower(before: Policy, after: Policy) -> list[str]:
     return [one.title for one in changes(matrix_of(before), after) if one.what == "narrower"]
 
 
-def test_a_row_says_who_may_in_words() -> None:
+def test_a_row_describes_the_allowed_callers_in_words() -> None:
     policy = Policy(
         base=BASE,
         rules={REFUND: Rule({"refunds"}, roles={"manager", "owner"}, kinds={"person"})},
@@ -125,7 +125,7 @@ def test_a_row_says_who_may_in_words() -> None:
             {("resources/read", "n://a"): Rule("a"), ("completion/complete", "*"): Rule("b")},
             {("resources/read", "n://a"): Rule("a")},
             ["completion/complete n://a"],
-            id="another-door-to-the-same",
+            id="another-method-for-the-same-resource",
         ),
         pytest.param({}, {("tools/list", "*"): Rule("a")}, [], id="a-list-for-fewer"),
         pytest.param(
@@ -142,7 +142,7 @@ def test_a_wider_rule_is_reported(
     assert wider(Policy(base=BASE, rules=before), Policy(base=BASE, rules=after)) == expected
 
 
-def test_a_hierarchy_that_lets_more_people_in_is_wider() -> None:
+def test_a_hierarchy_that_admits_more_callers_is_wider() -> None:
     rules = {ADD: Rule("a")}
 
     assert wider(Policy(rules=rules), Policy(rules=rules, hierarchy={"all": {"a"}})) == [
@@ -153,14 +153,14 @@ def test_a_hierarchy_that_lets_more_people_in_is_wider() -> None:
     ]
 
 
-def test_a_looser_base_and_a_looser_rest_are_wider() -> None:
+def test_a_looser_base_rule_and_a_looser_default_are_wider() -> None:
     assert wider(Policy(base=BASE), Policy()) == ["what describes the server"]
     assert wider(Policy(base=BASE), Policy(base=BASE, unknown="base")) == [
         "everything without a rule"
     ]
 
 
-def test_the_snapshot_loses_nothing() -> None:
+def test_a_snapshot_is_read_back_unchanged() -> None:
     policy = Policy(
         base=BASE,
         rules={REFUND: Rule({"a"}, roles={"x", "y"}, kinds={"person", "key"}), ADD: Rule()},
@@ -245,7 +245,9 @@ EVERYBODY = [
 @pytest.mark.slow
 @settings(max_examples=400)
 @given(one_rule, one_rule)
-def test_wider_is_said_exactly_when_somebody_gets_in_anew(before: Policy, after: Policy) -> None:
+def test_a_change_is_wider_exactly_when_it_admits_another_caller(
+    before: Policy, after: Policy
+) -> None:
     operation = Operation(*ADD)
     anew = [
         one
@@ -259,7 +261,7 @@ def test_wider_is_said_exactly_when_somebody_gets_in_anew(before: Policy, after:
 @pytest.mark.slow
 @settings(max_examples=500)
 @given(policies, policies, operations)
-def test_nobody_gets_in_anew_without_a_change_that_says_wider(
+def test_every_change_that_admits_another_caller_is_reported_as_wider(
     before: Policy, after: Policy, operation: Operation
 ) -> None:
     anew = [
@@ -284,7 +286,7 @@ def test_a_new_rule_for_every_completion_is_wider_where_no_resource_had_a_rule()
 
 
 @given(policies, callers, operations)
-def test_an_explanation_says_what_the_decision_says(
+def test_an_explanation_agrees_with_the_decision(
     policy: Policy, who: Identity, operation: Operation
 ) -> None:
     told = explain(policy, who, operation)
@@ -316,7 +318,7 @@ def test_checks_after_the_first_refusal_are_skipped() -> None:
     ]
 
 
-def test_a_scope_that_is_held_through_a_broader_one_says_through_which() -> None:
+def test_an_explanation_names_the_broader_scope_that_contains_the_required_one() -> None:
     policy = Policy(rules={ADD: Rule("a")}, hierarchy={"all": {"a"}})
 
     step = explain(policy, caller(frozenset({"all"})), Operation(*ADD)).steps[-1]

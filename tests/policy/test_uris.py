@@ -33,7 +33,7 @@ def reason(asked: Policy, who: Identity, uri: str, method: str = READ) -> str:
 
 
 @proves("S184", "accepts", "every spelling of a URI")
-def test_a_template_rules_its_uris_and_a_rule_of_its_own_the_one() -> None:
+def test_a_template_decides_its_uris_unless_a_uri_has_a_rule_of_its_own() -> None:
     assert reason(policy(), READER, "files://menu.txt") == "allowed"
     assert reason(policy(), READER, "files://menu.txt?lang=de") == "allowed"
     assert reason(policy(), READER, "files://salaries.txt") == "scope-missing"
@@ -56,7 +56,7 @@ def test_a_template_rules_its_uris_and_a_rule_of_its_own_the_one() -> None:
         "files://x/%252e%252e/salaries.txt",
     ],
 )
-def test_a_uri_that_is_not_in_normal_form_is_decided_by_no_rule(uri: str, method: str) -> None:
+def test_a_uri_that_is_not_in_normal_form_is_refused(uri: str, method: str) -> None:
     every = Policy(rules={(method, EVERY): Rule()}, unknown="base")
 
     for asked in (policy(), policy(every=Rule()), every):
@@ -77,7 +77,7 @@ def test_a_uri_that_is_not_in_normal_form_is_decided_by_no_rule(uri: str, method
         "files://s%2561laries.txt",
     ],
 )
-def test_what_may_be_taken_for_a_resource_needs_its_rule_besides(uri: str, method: str) -> None:
+def test_a_lookalike_of_a_protected_uri_must_satisfy_both_rules(uri: str, method: str) -> None:
     assert reason(policy(), READER, uri, method) == "scope-missing"
     assert reason(policy(), caller("admin"), uri, method) == "scope-missing"
     assert reason(policy(), ADMIN, uri, method) == "allowed"
@@ -86,16 +86,14 @@ def test_what_may_be_taken_for_a_resource_needs_its_rule_besides(uri: str, metho
 @proves("S184", "refuses", "every spelling of a URI")
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("uri", ["files://a/b", "files://", "files://a%2Fb", "files://a/b?x=1"])
-def test_a_uri_that_begins_like_a_template_is_decided_by_no_wider_rule(
-    uri: str, method: str
-) -> None:
+def test_a_uri_that_only_begins_like_a_template_is_refused(uri: str, method: str) -> None:
     assert reason(policy(), ADMIN, uri, method) == "no-template-fits"
     assert reason(policy(every=Rule()), ADMIN, uri, method) == "no-template-fits"
 
 
 @proves("S184", "refuses", "every spelling of a URI")
 @pytest.mark.parametrize("uri", ["files://salaries.txt%3Fx", "files://salaries.txt%23x"])
-def test_an_encoded_end_of_the_path_is_no_way_round_a_rule(uri: str) -> None:
+def test_an_encoded_query_or_fragment_delimiter_does_not_bypass_a_rule(uri: str) -> None:
     asked = Policy(rules={(READ, "files://salaries.txt"): Rule("admin"), (READ, EVERY): Rule()})
 
     assert reason(asked, READER, uri) == "scope-missing"
@@ -115,7 +113,7 @@ def test_an_encoded_end_of_the_path_is_no_way_round_a_rule(uri: str) -> None:
         "files:///docs/a%2Fb",
     ],
 )
-def test_a_uri_that_may_be_taken_for_one_that_begins_like_a_template_is_decided_by_no_wider_rule(
+def test_a_lookalike_of_a_uri_that_only_begins_like_a_template_is_refused(
     uri: str, method: str
 ) -> None:
     asked = Policy(rules={(READ, "files://docs/{name}"): Rule("admin"), (READ, EVERY): Rule()})
@@ -125,13 +123,13 @@ def test_a_uri_that_may_be_taken_for_one_that_begins_like_a_template_is_decided_
 
 
 @proves("S184", "accepts", "every spelling of a URI")
-def test_a_uri_that_begins_like_no_template_is_decided_by_the_rule_for_every_name() -> None:
+def test_a_uri_outside_every_template_is_decided_by_the_rule_for_every_name() -> None:
     assert reason(policy(every=Rule("read")), READER, "notes://a") == "allowed"
     assert reason(policy(), READER, "notes://a") == "allowed"
 
 
 @proves("S184", "refuses", "every spelling of a URI")
-def test_every_template_that_an_application_may_fit_counts() -> None:
+def test_every_template_that_an_application_may_match_must_be_satisfied() -> None:
     asked = Policy(
         rules={
             (READ, "files://{+path}"): Rule("read"),
@@ -144,7 +142,7 @@ def test_every_template_that_an_application_may_fit_counts() -> None:
         assert reason(asked, READER, f"files://{uri}") == "scope-missing", uri
 
 
-def test_a_rule_with_a_query_is_the_rule_of_that_query() -> None:
+def test_a_rule_with_a_query_applies_only_to_that_query() -> None:
     asked = Policy(
         rules={
             (READ, "list://all"): Rule("admin"),
@@ -160,7 +158,7 @@ def test_a_rule_with_a_query_is_the_rule_of_that_query() -> None:
 
 
 @proves("S184", "accepts", "every spelling of a URI")
-def test_a_prompt_whose_name_is_no_uri_is_completed() -> None:
+def test_a_prompt_whose_name_is_not_a_uri_can_be_completed() -> None:
     asked = Policy(rules={("prompts/get", "Review: %61"): Rule(), (READ, "a://{x}"): Rule()})
 
     assert reason(asked, READER, "Review: %61", "completion/complete") == "allowed"
@@ -179,16 +177,14 @@ def test_a_prompt_whose_name_is_no_uri_is_completed() -> None:
         "files:// ",
     ],
 )
-def test_a_rule_for_a_uri_that_no_request_may_name_is_refused_at_start_up(
-    uri: str, method: str
-) -> None:
+def test_a_rule_for_a_uri_outside_normal_form_is_refused_at_start_up(uri: str, method: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         Policy(rules={(method, uri): Rule()})
 
     assert refusal.value.reason == "uri-not-normal"
 
 
-def test_the_normal_form_is_named_at_start_up() -> None:
+def test_the_hint_at_start_up_names_the_normal_form() -> None:
     with pytest.raises(ConfigurationError) as refusal:
         Policy(rules={(READ, "files://s%61laries.txt"): Rule()})
 
@@ -222,7 +218,7 @@ def test_a_rule_for_resources_does_not_decide_the_completion_of_a_prompt() -> No
 
 
 @proves("S197", "refuses", "one decision everywhere")
-def test_whoever_can_read_no_uri_of_a_template_may_not_use_the_template() -> None:
+def test_a_template_needs_the_scopes_that_its_uris_need() -> None:
     asked = Policy(rules={(READ, "a://{x}/{y}"): Rule("read"), (READ, "a://{+z}"): Rule("admin")})
 
     assert reason(asked, READER, "a://1/2") == "scope-missing"
@@ -234,7 +230,7 @@ def test_whoever_can_read_no_uri_of_a_template_may_not_use_the_template() -> Non
 
 @proves("S193", "accepts", "an empty matrix fails")
 @proves("S193", "refuses", "an empty matrix fails")
-def test_a_template_of_one_segment_says_nothing_of_one_that_spans_several() -> None:
+def test_a_one_segment_template_does_not_restrict_one_across_segments() -> None:
     asked = Policy(
         rules={(READ, "files://{name}"): Rule("admin"), (READ, "files://{+path}"): Rule("read")}
     )
@@ -253,7 +249,7 @@ def test_a_template_of_one_segment_says_nothing_of_one_that_spans_several() -> N
 @proves("S197", "accepts", "one decision everywhere")
 @proves("S197", "refuses", "one decision everywhere")
 @pytest.mark.parametrize("method", METHODS[1:])
-def test_a_rule_for_every_name_does_not_open_what_the_method_reaches(method: str) -> None:
+def test_a_rule_for_every_name_grants_no_access_to_protected_names(method: str) -> None:
     asked = Policy(
         rules={
             (READ, "files://salaries.txt"): Rule("admin"),

@@ -15,7 +15,7 @@ from tests.tokens.signer import Signer
 
 @dataclass
 class Provider:
-    """An issuer over plain http on loopback, which the fetcher is told to allow."""
+    """An issuer over plain http on loopback, which the fetcher is configured to allow."""
 
     documents: dict[str, bytes] = field(default_factory=dict)
     headers: str = ""
@@ -55,7 +55,7 @@ class Provider:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    """Let everybody else run until that is so; the test's own time limit ends it otherwise."""
+    """Run the event loop until ``true()`` holds. The time limit of the test ends it otherwise."""
     while not true():
         await asyncio.sleep(0.001)
 

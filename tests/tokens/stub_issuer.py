@@ -1,4 +1,4 @@
-"""An issuer of opaque tokens, as its answers over HTTP, and everything that it was stub."""
+"""An issuer of opaque tokens: its HTTP responses, and every request that it got."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def lookup(**changes: Any) -> Introspection:
 
 
 def opaque(**changes: Any) -> OpaqueIssuer:
-    """Return the issuer, stub about its tokens for our resource."""
+    """Return the issuer, with introspection of its tokens for our resource."""
     given: dict[str, Any] = {"issuer": ISSUER, "lookup": lookup(), "audience": RESOURCE}
     return OpaqueIssuer(**{**given, **changes})
 
@@ -54,7 +54,7 @@ def answer(
 
 
 class StubIssuer(Fetcher):
-    """Answers by ``says``, and remembers every question as (URL, question)."""
+    """Answers with ``says``, and records every request as (URL, request)."""
 
     def __init__(self, says: Callable[[str], FetchResponse | FetchFailed] | None = None) -> None:
         super().__init__()

@@ -65,7 +65,7 @@ def digest(number: int) -> bytes:
         {"expires_at": NOW + 60},
     ],
 )
-def test_whoever_is_recalled_is_whoever_was_kept(changes: dict[str, Any]) -> None:
+def test_a_cached_identity_equals_the_stored_one(changes: dict[str, Any]) -> None:
     cache = VerifiedTokenCache(entries=10, ttl=60)
     cache.put(digest(0), caller(0), Keys(), 0, NOW)
     wanted = caller(1, **changes)
@@ -81,7 +81,7 @@ def test_whoever_is_recalled_is_whoever_was_kept(changes: dict[str, Any]) -> Non
         assert getattr(recalled, name) == getattr(wanted, name)
 
 
-def test_nobody_is_shown_with_what_another_token_said() -> None:
+def test_the_repr_of_an_identity_shows_no_claims_of_another_token() -> None:
     cache = VerifiedTokenCache(entries=10, ttl=60)
     alice = caller(0, claims_json=b'{"email":"alice@example.com","team":"one"}')
     bob = caller(1, claims_json=b'{"email":"bob@example.com","team":"one"}')
@@ -112,7 +112,7 @@ def test_ten_thousand_callers_take_less_than_five_megabytes() -> None:
     assert after - before < 5_000_000
 
 
-def test_more_shapes_than_are_shared_are_remembered_as_well() -> None:
+def test_identities_beyond_the_shared_shapes_are_cached() -> None:
     cache = VerifiedTokenCache(entries=3_000, ttl=60)
 
     for number in range(3_000):
@@ -125,7 +125,7 @@ def test_more_shapes_than_are_shared_are_remembered_as_well() -> None:
         assert recalled.client_id == f"client-{number}"
 
 
-def test_a_change_of_keys_empties_it() -> None:
+def test_a_key_change_empties_the_cache() -> None:
     cache, keys = VerifiedTokenCache(entries=10, ttl=60), Keys()
     cache.put(digest(1), caller(1), keys, 0, NOW)
 
@@ -136,7 +136,7 @@ def test_a_change_of_keys_empties_it() -> None:
 
 
 @pytest.mark.parametrize("settings", [{"entries": 0, "ttl": 60}, {"entries": 10, "ttl": 0}])
-def test_zero_turns_it_off(settings: dict[str, Any]) -> None:
+def test_a_size_or_ttl_of_zero_turns_the_cache_off(settings: dict[str, Any]) -> None:
     cache = VerifiedTokenCache(**settings)
     one = caller(1)
 

@@ -35,7 +35,7 @@ def named(number: int) -> bytes:
     return sha256(str(number).encode()).digest()
 
 
-def test_many_callers_are_recalled_as_themselves_again_and_again() -> None:
+def test_many_cached_callers_keep_their_own_identity() -> None:
     cache, dependency = VerifiedTokenCache(entries=1000, ttl=300), Dependency()
     for number in range(600):
         cache.put(named(number), caller(number), dependency, 1, NOW)
@@ -50,7 +50,7 @@ def test_many_callers_are_recalled_as_themselves_again_and_again() -> None:
             )
 
 
-def test_whoever_is_found_out_anew_is_recalled_as_found_last() -> None:
+def test_a_later_identity_replaces_the_cached_one() -> None:
     cache, dependency = VerifiedTokenCache(entries=10, ttl=300), Dependency()
     cache.put(named(1), caller(1, "wide"), dependency, 1, NOW)
     before = cache.get(named(1), NOW)
@@ -64,7 +64,7 @@ def test_whoever_is_found_out_anew_is_recalled_as_found_last() -> None:
     assert after.scopes == {"narrow"}
 
 
-def test_nobody_is_at_hand_once_the_token_the_keys_or_the_memory_is_over() -> None:
+def test_no_identity_is_returned_after_expiry_clearing_or_a_key_change() -> None:
     cache, dependency = VerifiedTokenCache(entries=10, ttl=300), Dependency()
     for number in range(3):
         cache.put(named(number), caller(number), dependency, 1, NOW)

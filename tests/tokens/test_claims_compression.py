@@ -7,7 +7,7 @@ from doorward.tokens.claims_compression import ClaimsCompressor
 
 
 @given(pattern=st.binary(max_size=3000), claims=st.binary(max_size=5000))
-def test_claims_come_back_byte_for_byte(pattern: bytes, claims: bytes) -> None:
+def test_compressed_claims_decompress_byte_for_byte(pattern: bytes, claims: bytes) -> None:
     compressor = ClaimsCompressor(pattern)
 
     assert compressor.decompress(compressor.compress(claims)) == claims

@@ -17,7 +17,7 @@ from tests.tokens.test_cache import NOW, Keys, caller, digest
 HOUR = 3600
 
 
-async def test_an_issuer_that_failed_before_is_asked_again_at_once(
+async def test_a_failed_issuer_is_asked_again_after_the_clock_is_set_back(
     provider: Provider, signer: Signer
 ) -> None:
     # As on a machine that starts with a wrong clock, and sets it right with its first network.
@@ -34,7 +34,7 @@ async def test_an_issuer_that_failed_before_is_asked_again_at_once(
     assert (await keys.key("k1", "ES256")).kid == "k1"
 
 
-async def test_keys_are_asked_for_again_as_nobody_knows_how_old_they_are(
+async def test_keys_are_fetched_again_after_the_clock_is_set_back(
     provider: Provider, signer: Signer
 ) -> None:
     time = FakeClock()
@@ -49,7 +49,7 @@ async def test_keys_are_asked_for_again_as_nobody_knows_how_old_they_are(
     assert provider.asked == ["/keys", "/keys"]
 
 
-async def test_keys_still_serve_when_their_issuer_is_down_at_that_moment(
+async def test_cached_keys_are_used_when_the_issuer_is_down_after_the_clock_is_set_back(
     provider: Provider, signer: Signer
 ) -> None:
     time = FakeClock()
@@ -62,7 +62,9 @@ async def test_keys_still_serve_when_their_issuer_is_down_at_that_moment(
     assert provider.asked == ["/keys", "/keys"]
 
 
-async def test_a_key_that_was_rotated_in_is_found(provider: Provider, signer: Signer) -> None:
+async def test_a_new_key_is_found_after_the_clock_is_set_back(
+    provider: Provider, signer: Signer
+) -> None:
     time = FakeClock()
     keys = await started(provider, signer, time, unknown_kid_burst=1)
     for _ in range(2):
@@ -76,7 +78,7 @@ async def test_a_key_that_was_rotated_in_is_found(provider: Provider, signer: Si
     assert (await keys.key("k2", "ES256")).kid == "k2"
 
 
-def test_a_token_bucket_goes_on_as_before() -> None:
+def test_a_token_bucket_refills_after_the_clock_is_set_back() -> None:
     bucket = TokenBucket(2, 5)
     assert [bucket.take(NOW) for _ in range(3)] == [True, True, False]
 
@@ -91,7 +93,7 @@ def test_a_token_bucket_goes_on_as_before() -> None:
     ]
 
 
-async def test_a_pause_is_over() -> None:
+async def test_the_pause_of_a_circuit_breaker_ends_when_the_clock_is_set_back() -> None:
     time = FakeClock()
     circuit_breaker = CircuitBreaker(
         lambda because, left: LookupUnavailable(because, retry_after=left), time
@@ -120,7 +122,7 @@ async def test_a_pause_is_over() -> None:
     assert asked == 3
 
 
-def test_whoever_was_remembered_is_looked_at_again() -> None:
+def test_no_cached_identity_is_returned_after_the_clock_is_set_back() -> None:
     cache = VerifiedTokenCache(entries=10, ttl=60)
     cache.put(digest(1), caller(), Keys(), 0, NOW)
     assert cache.get(digest(1), NOW - 1) is None
@@ -129,7 +131,7 @@ def test_whoever_was_remembered_is_looked_at_again() -> None:
     assert cache.get(digest(1), NOW + 59) == caller()
 
 
-def test_the_keys_of_a_server_in_this_process_are_read_again() -> None:
+def test_local_keys_are_read_again_after_the_clock_is_set_back() -> None:
     time = FakeClock()
     mint = TokenMint(issuer="https://login.example")
     documents = [mint.jwks(), {"keys": []}]

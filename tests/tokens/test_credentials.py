@@ -38,7 +38,7 @@ def both(**options: Any) -> tuple[CredentialVerifier, StubIssuer]:
     return CredentialVerifier([SIGNED, opaque()], clock=FakeClock(), fetcher=stub, **options), stub
 
 
-async def test_each_kind_of_token_goes_its_own_way() -> None:
+async def test_jwts_are_verified_locally_and_opaque_tokens_are_looked_up() -> None:
     verifier, stub = both()
 
     signed = await verifier.verify(SIGNER.token())
@@ -80,9 +80,7 @@ def tampered() -> bytes:
         pytest.param(b64(dumps({"alg": "none"})).encode() + b".e30.", MalformedToken, id="none"),
     ],
 )
-async def test_a_jwt_that_is_refused_is_not_looked_up_instead(
-    token: bytes, refusal: type[TokenRejected]
-) -> None:
+async def test_a_refused_jwt_is_not_looked_up(token: bytes, refusal: type[TokenRejected]) -> None:
     verifier, stub = both()
 
     with pytest.raises(refusal):
@@ -91,7 +89,7 @@ async def test_a_jwt_that_is_refused_is_not_looked_up_instead(
     assert stub.requests == []
 
 
-async def test_a_jwt_of_an_issuer_that_is_asked_is_looked_up_there() -> None:
+async def test_a_jwt_of_an_issuer_with_introspection_is_looked_up() -> None:
     verifier, stub = both()
     token = SIGNER.token(claims(iss=ISSUER))
 
@@ -102,7 +100,7 @@ async def test_a_jwt_of_an_issuer_that_is_asked_is_looked_up_there() -> None:
     assert verifier.recall(token) == caller
 
 
-async def test_a_jwt_of_a_stranger_is_shown_to_nobody() -> None:
+async def test_a_jwt_of_an_untrusted_issuer_is_sent_to_no_issuer() -> None:
     verifier, stub = opaque_verifier()
 
     with pytest.raises(UnknownIssuer):
@@ -112,7 +110,7 @@ async def test_a_jwt_of_a_stranger_is_shown_to_nobody() -> None:
 
 
 @pytest.mark.parametrize("token", [b"a.b.c", b"a.b", b"a.b.c.d.e", b"ey.ey.ey", b"..", b"%"])
-async def test_what_only_looks_like_a_jwt_is_an_opaque_token(token: bytes) -> None:
+async def test_a_string_that_only_resembles_a_jwt_is_an_opaque_token(token: bytes) -> None:
     verifier, stub = both()
 
     await verifier.verify(token)
@@ -121,7 +119,7 @@ async def test_what_only_looks_like_a_jwt_is_an_opaque_token(token: bytes) -> No
 
 
 @pytest.mark.parametrize("token", [b"a" * (LONGEST_TOKEN + 1), "ä".encode(), b"\xff"])
-async def test_what_can_be_no_token_is_sent_to_nobody(token: bytes) -> None:
+async def test_a_string_that_cannot_be_a_token_is_not_looked_up(token: bytes) -> None:
     verifier, stub = opaque_verifier()
 
     with pytest.raises(MalformedToken):
@@ -130,7 +128,7 @@ async def test_what_can_be_no_token_is_sent_to_nobody(token: bytes) -> None:
     assert stub.requests == []
 
 
-def test_one_issuer_is_verified_or_asked_and_not_both() -> None:
+def test_an_issuer_cannot_have_both_keys_and_introspection() -> None:
     with pytest.raises(ConfigurationError) as refusal:
         CredentialVerifier([SIGNED, opaque(issuer=SIGNED_ISSUER)])
 

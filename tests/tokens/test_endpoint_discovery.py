@@ -37,7 +37,7 @@ def endpoint(
         ("https://login.example.evil.example/token", "https://login.example.evil.example/token"),
     ],
 )
-async def test_what_is_under_the_public_origin_is_reached_inside_and_nothing_else(
+async def test_only_urls_of_the_public_origin_are_mapped_to_the_internal_url(
     provider: Provider, named: str, reached: str
 ) -> None:
     provider.describe(WHERE, issuer=PUBLIC, token_endpoint=named)
@@ -45,12 +45,12 @@ async def test_what_is_under_the_public_origin_is_reached_inside_and_nothing_els
     assert await endpoint(provider).url() == reached.format(inside=provider.url)
 
 
-async def test_what_the_operator_set_is_asked_as_it_is(provider: Provider) -> None:
+async def test_a_configured_endpoint_is_used_without_discovery(provider: Provider) -> None:
     assert await endpoint(provider, configured=f"{PUBLIC}/token").url() == f"{PUBLIC}/token"
     assert provider.asked == []
 
 
-async def test_what_the_metadata_says_is_believed_for_an_hour_and_not_before_it_was_read(
+async def test_metadata_is_cached_for_an_hour(
     provider: Provider,
 ) -> None:
     provider.describe(WHERE, issuer=PUBLIC, token_endpoint=f"{PUBLIC}/token")
@@ -65,7 +65,7 @@ async def test_what_the_metadata_says_is_believed_for_an_hour_and_not_before_it_
     assert read == [1, 1, 2, 2, 3, 3]
 
 
-async def test_many_who_come_at_once_read_the_metadata_once(provider: Provider) -> None:
+async def test_concurrent_requests_fetch_the_metadata_once(provider: Provider) -> None:
     provider.describe(WHERE, issuer=PUBLIC, token_endpoint=f"{PUBLIC}/token")
     sought = endpoint(provider)
     provider.gate.clear()
@@ -79,7 +79,7 @@ async def test_many_who_come_at_once_read_the_metadata_once(provider: Provider) 
 
 
 @pytest.mark.parametrize(("padding", "is_read"), [(60_000, True), (66_000, False)])
-async def test_metadata_is_read_up_to_a_size(
+async def test_metadata_over_the_size_limit_is_refused(
     provider: Provider, padding: int, is_read: bool
 ) -> None:
     provider.describe(WHERE, issuer=PUBLIC, token_endpoint=f"{PUBLIC}/token", x="x" * padding)

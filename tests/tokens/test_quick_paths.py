@@ -87,7 +87,7 @@ steps = st.lists(
 
 
 @given(steps)
-def test_the_compact_cache_gives_what_a_plain_one_gives(
+def test_the_compact_cache_equals_a_plain_one(
     taken: list[tuple[str, bytes | float | None, Identity | None]],
 ) -> None:
     cache, plain, dependency, now = (
@@ -126,7 +126,7 @@ async def verified(verifier: Verifier, token: bytes) -> Identity | str:
         st.tuples(st.sampled_from(TOKENS), st.sampled_from([0.0, 0.0, 25.0, 45.0])), max_size=20
     )
 )
-def test_a_cached_token_is_judged_like_one_that_is_verified_each_time(
+def test_a_cached_token_gets_the_same_result_as_an_uncached_one(
     presented: list[tuple[bytes, float]],
 ) -> None:
     async def present() -> None:
@@ -149,7 +149,7 @@ ids = st.sampled_from(["grant.1", "grant.2", "grant", "other.1", "alone"])
 @given(
     revoked=st.frozensets(ids), token_id=st.none() | ids, passed=st.sampled_from([0.0, 1.9, 2.0])
 )
-def test_whatever_is_admitted_without_waiting_is_admitted_after_it(
+def test_the_synchronous_revocation_check_equals_the_asynchronous_one_for_a_fresh_list(
     revoked: frozenset[str], token_id: str | None, passed: float
 ) -> None:
     async def ask() -> None:

@@ -80,7 +80,7 @@ def token(signer: Signer, jti: str = "grant.1", **changes: object) -> bytes:
 
 
 @proves("S196", "accepts", "replayed code at the guard")
-async def test_what_is_not_revoked_is_verified_and_remembered(
+async def test_a_token_that_is_not_revoked_is_verified_and_cached(
     verifier: Judge, signer: Signer
 ) -> None:
     verifier.register.ids = {"grant.2", "gran", "grant.1.1", "1", ".1"}
@@ -113,7 +113,7 @@ async def test_a_revoked_token_is_refused_within_two_seconds(
 
 
 @proves("S196", "refuses", "replayed code at the guard")
-async def test_a_token_without_an_id_cannot_be_told_from_a_revoked_one(
+async def test_a_token_without_jti_is_refused_where_revocations_are_checked(
     verifier: Judge, signer: Signer
 ) -> None:
     told = claims()
@@ -123,7 +123,9 @@ async def test_a_token_without_an_id_cannot_be_told_from_a_revoked_one(
 
 
 @proves("S196", "accepts", "replayed code at the guard")
-async def test_another_issuers_tokens_are_not_looked_for(verifier: Judge, signer: Signer) -> None:
+async def test_the_revocation_list_is_not_read_for_tokens_of_another_issuer(
+    verifier: Judge, signer: Signer
+) -> None:
     verifier.register.ids = {"grant"}
     other = token(signer, iss="https://other.example")
 
@@ -134,12 +136,14 @@ async def test_another_issuers_tokens_are_not_looked_for(verifier: Judge, signer
 
 
 @proves("S196", "refuses", "replayed code at the guard")
-async def test_without_a_list_nobody_is_let_in(verifier: Judge, signer: Signer) -> None:
+async def test_without_a_revocation_list_every_token_is_refused(
+    verifier: Judge, signer: Signer
+) -> None:
     verifier.register.failing = OSError("away")
 
     assert await verifier.refused(token(signer)) is RevocationsUnavailable
     assert await verifier.refused(token(signer)) is RevocationsUnavailable
-    # The second one was told at once: nobody asks again so soon.
+    # The second one is refused at once: the list is not read again so soon.
     assert verifier.register.reads == 1
     verifier.register.failing = None
     verifier.after(2)
@@ -147,7 +151,7 @@ async def test_without_a_list_nobody_is_let_in(verifier: Judge, signer: Signer) 
 
 
 @proves("S196", "refuses", "replayed code at the guard")
-async def test_the_last_list_counts_for_ten_seconds_and_no_longer(
+async def test_the_last_revocation_list_is_used_for_ten_seconds_at_most(
     verifier: Judge, signer: Signer
 ) -> None:
     good, revoked = token(signer), token(signer, "revoked.1")
@@ -168,7 +172,9 @@ async def test_the_last_list_counts_for_ten_seconds_and_no_longer(
 
 
 @proves("S196", "accepts", "replayed code at the guard")
-async def test_many_who_come_at_once_cause_one_read(verifier: Judge, signer: Signer) -> None:
+async def test_concurrent_requests_cause_one_read_of_the_list(
+    verifier: Judge, signer: Signer
+) -> None:
     tokens = [token(signer, f"grant-{number}.1") for number in range(20)]
 
     await asyncio.gather(*(verifier.verifier.verify(one) for one in tokens))
@@ -177,7 +183,7 @@ async def test_many_who_come_at_once_cause_one_read(verifier: Judge, signer: Sig
 
 
 @proves("S196", "refuses", "replayed code at the guard")
-async def test_a_list_that_does_not_come_is_waited_for_once(signer: Signer) -> None:
+async def test_a_slow_revocation_list_is_waited_for_once(signer: Signer) -> None:
     verifier = Judge(signer, timeout=0.01)
     verifier.register.open.clear()
     good = token(signer)
@@ -191,7 +197,7 @@ async def test_a_list_that_does_not_come_is_waited_for_once(signer: Signer) -> N
 
 
 @proves("S196", "refuses", "replayed code at the guard")
-async def test_a_list_that_came_late_counts_from_when_it_was_asked_for(signer: Signer) -> None:
+async def test_the_age_of_a_revocation_list_counts_from_its_request(signer: Signer) -> None:
     verifier = Judge(signer, timeout=0.01)
     verifier.register.open.clear()
     good = token(signer)
@@ -205,7 +211,7 @@ async def test_a_list_that_came_late_counts_from_when_it_was_asked_for(signer: S
 
 
 @proves("S196", "refuses", "replayed code at the guard")
-async def test_a_clock_that_is_set_back_makes_no_list_last_longer(
+async def test_setting_the_clock_back_does_not_prolong_a_revocation_list(
     verifier: Judge, signer: Signer
 ) -> None:
     stolen = token(signer)
@@ -218,7 +224,7 @@ async def test_a_clock_that_is_set_back_makes_no_list_last_longer(
 
 
 @pytest.mark.parametrize(("recheck", "trusted_for"), [(0, 10), (11, 10), (2, 61), (-1, 1)])
-def test_a_list_that_would_count_for_too_long_is_refused(
+def test_invalid_lifetimes_of_a_revocation_list_are_refused(
     recheck: float, trusted_for: float
 ) -> None:
     with pytest.raises(ConfigurationError) as refusal:

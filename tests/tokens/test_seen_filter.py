@@ -12,7 +12,7 @@ def token(number: int) -> bytes:
     return b"token-%d" % number
 
 
-def test_whatever_was_added_came_before() -> None:
+def test_every_added_token_is_recognised_as_seen() -> None:
     seen = SeenFilter(1000)
 
     for number in range(1000):
@@ -21,7 +21,7 @@ def test_whatever_was_added_came_before() -> None:
     assert all(seen.seen_before(token(number)) for number in range(1000))
 
 
-def test_few_others_are_taken_for_it() -> None:
+def test_few_unseen_tokens_are_mistaken_for_seen_ones() -> None:
     seen = SeenFilter(1000)
     for number in range(1000):
         seen.add(token(number))
@@ -32,7 +32,7 @@ def test_few_others_are_taken_for_it() -> None:
     assert mistaken < 2500
 
 
-def test_what_does_not_come_again_is_new_after_many_others_and_what_does_is_not() -> None:
+def test_a_token_unused_for_long_is_forgotten_and_a_used_one_is_not() -> None:
     seen = SeenFilter(10)
     seen.add(token(0))
     seen.add(token(1))
@@ -48,7 +48,7 @@ def test_what_does_not_come_again_is_new_after_many_others_and_what_does_is_not(
     assert seen.seen_before(token(1)) is (hash(token(0)) & seen._mask == place)
 
 
-def test_an_old_one_never_comes_back_to_life() -> None:
+def test_a_forgotten_token_never_reappears() -> None:
     seen = SeenFilter(1)
     seen.add(token(0))
     place = hash(token(0)) & seen._mask
@@ -65,7 +65,7 @@ def test_an_old_one_never_comes_back_to_life() -> None:
     assert not any(lives[1:])
 
 
-def test_what_is_cleared_is_forgotten() -> None:
+def test_a_cleared_filter_is_empty() -> None:
     seen = SeenFilter(10)
     seen.add(token(0))
 
@@ -75,7 +75,7 @@ def test_what_is_cleared_is_forgotten() -> None:
 
 
 @pytest.mark.slow
-def test_it_takes_little_room_and_no_more_later() -> None:
+def test_the_filter_uses_bounded_memory() -> None:
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()

@@ -26,7 +26,7 @@ GOOD = [
 
 @proves("S10", "accepts", "unsafe settings refuse to start")
 @pytest.mark.parametrize("url", GOOD)
-def test_an_address_is_returned_byte_for_byte(url: str) -> None:
+def test_a_valid_url_is_returned_byte_for_byte(url: str) -> None:
     assert require_resource(url) == url
     assert require_issuer(url) == url
 
@@ -87,7 +87,7 @@ def test_a_malformed_resource_uri_is_refused_with_a_hint(url: str) -> None:
 
 
 @pytest.mark.parametrize("placeholder", ["<your-tenant>", "{tenant}"])
-def test_the_placeholder_of_an_example_is_named(placeholder: str) -> None:
+def test_a_placeholder_from_an_example_is_named_in_the_hint(placeholder: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         require_issuer(f"https://login.example/t/{placeholder}/oauth2/token")
 
@@ -100,7 +100,7 @@ def test_three_host_names_are_loopback(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", [None, "", "127.1", "0x7f.1", "::ffff:127.0.0.1", "localhost."])
-def test_names_that_somebody_reads_otherwise_do_not_mean_this_machine(host: str | None) -> None:
+def test_other_host_names_are_not_loopback(host: str | None) -> None:
     assert not is_loopback_host(host)
 
 
@@ -109,6 +109,6 @@ def test_an_origin_is_scheme_host_and_port() -> None:
     assert origin_of("http://localhost:9000/mcp") == "http://localhost:9000"
 
 
-def test_text_that_is_no_url_has_no_parts() -> None:
+def test_text_that_is_not_a_url_has_no_parts() -> None:
     assert split("https://[::1") is None
     assert split("not a url") is None

@@ -46,7 +46,7 @@ from doorward.wire.oauth.challenge import (
         pytest.param("", [], id="nothing"),
     ],
 )
-def test_challenges_are_read_by_the_grammar(
+def test_challenges_are_parsed_by_the_grammar(
     header: str, challenges: list[tuple[str, dict[str, str], str | None]]
 ) -> None:
     assert parse_challenges(header) == tuple(Challenge(*one) for one in challenges)
@@ -64,13 +64,13 @@ def test_challenges_are_read_by_the_grammar(
         pytest.param("Bearer a=b\r\nX: y", id="line-end"),
     ],
 )
-def test_a_header_outside_the_grammar_says_nothing(header: str) -> None:
+def test_a_header_outside_the_grammar_is_refused(header: str) -> None:
     with pytest.raises(MalformedChallenge):
         parse_challenges(header)
 
 
 @given(st.text(max_size=60))
-def test_any_header_is_read_or_refused_and_nothing_else(header: str) -> None:
+def test_any_header_is_parsed_or_refused_as_malformed(header: str) -> None:
     with suppress(MalformedChallenge):
         assert all(challenge.scheme for challenge in parse_challenges(header))
 
@@ -79,14 +79,14 @@ _PLAIN = st.text(alphabet=st.characters(min_codepoint=0x20, max_codepoint=0x7E),
 
 
 @given(st.dictionaries(st.sampled_from(["scope", "error", "error_description", "x"]), _PLAIN))
-def test_what_was_built_is_read_back(params: dict[str, str]) -> None:
+def test_a_built_challenge_is_parsed_back_unchanged(params: dict[str, str]) -> None:
     built = build_challenge("Bearer", params.items())
 
     assert parse_challenges(built) == (Challenge("bearer", params),)
 
 
 @given(st.text(max_size=20))
-def test_no_value_can_end_the_header_or_begin_another(value: str) -> None:
+def test_no_value_can_inject_a_header_or_a_parameter(value: str) -> None:
     built = build_challenge("Bearer", [("a", value), ("b", "1")])
 
     assert built.isascii()

@@ -93,12 +93,12 @@ def test_the_documents_of_real_clients_are_accepted(name: str) -> None:
 
 
 @proves("S81", "refuses", "documents of real clients")
-def test_grant_types_nobody_knows_do_not_stand_in_for_the_one_that_is_needed() -> None:
+def test_unknown_grant_types_do_not_replace_the_required_one() -> None:
     with pytest.raises(InvalidClientMetadata):
         parse_client_document(document(grant_types=["urn:example:other"]), URL, PUBLIC_CLIENT)
 
 
-def test_cursor_registers_three_kinds_of_address_at_once() -> None:
+def test_cursor_can_register_three_kinds_of_redirect_uri() -> None:
     uris = [
         "cursor://anysphere.cursor-mcp/oauth/callback",
         "https://www.cursor.com/agents/mcp/oauth/callback",
@@ -167,7 +167,7 @@ def test_a_document_with_secrets_or_without_the_essentials_is_refused(
         "https://app.example/a.b/..c/client",
     ],
 )
-def test_a_url_behind_which_a_document_may_stand(url: str) -> None:
+def test_a_suitable_url_is_accepted_as_a_client_id(url: str) -> None:
     assert is_client_id_url(url)
 
 
@@ -206,11 +206,11 @@ def test_a_url_behind_which_a_document_may_stand(url: str) -> None:
         "",
     ],
 )
-def test_a_url_that_no_document_may_have(url: str) -> None:
+def test_an_unsuitable_url_is_refused_as_a_client_id(url: str) -> None:
     assert not is_client_id_url(url)
 
 
-def test_a_development_host_is_named_exactly() -> None:
+def test_a_development_host_must_match_host_and_port() -> None:
     local = frozenset({"localhost:8000"})
 
     assert is_client_id_url("http://localhost:8000/client.json", local_hosts=local)
@@ -219,7 +219,7 @@ def test_a_development_host_is_named_exactly() -> None:
 
 
 @pytest.mark.parametrize("client_id", [URL, "HTTP://x/y", "https:x", "javascript://x"])
-def test_what_looks_like_a_url_is_never_looked_up_as_something_else(client_id: str) -> None:
+def test_a_client_id_that_resembles_a_url_is_recognised_as_one(client_id: str) -> None:
     assert looks_like_url(client_id)
 
 
@@ -232,7 +232,7 @@ def test_what_looks_like_a_url_is_never_looked_up_as_something_else(client_id: s
         (None, "client_secret_basic"),
     ],
 )
-def test_the_method_of_authentication_is_kept_or_is_the_default_of_the_rfc(
+def test_the_authentication_method_is_kept_or_is_the_default_of_the_rfc(
     asked: str | None, kept: str
 ) -> None:
     metadata = parse_registration(registration(token_endpoint_auth_method=asked), POLICY)
@@ -258,7 +258,7 @@ def test_a_registered_client_gets_no_grant_without_a_user(grant_types: list[str]
 
 
 @proves("S53", "accepts", "grants of open registration")
-def test_grants_for_strangers_are_kept_out_of_a_longer_list() -> None:
+def test_grants_without_a_user_are_removed_from_a_longer_list() -> None:
     metadata = parse_registration(
         registration(grant_types=["client_credentials", "authorization_code", "refresh_token"]),
         POLICY,

@@ -55,7 +55,7 @@ def refused(body: Any, sent: Headers) -> Malformed:
 
 @proves("S150", "accepts", "headers agree with the body")
 @proves("S151", "accepts", "one reading per message")
-def test_a_modern_request_whose_headers_agree_is_read() -> None:
+def test_a_modern_request_with_matching_headers_is_parsed() -> None:
     body = json.dumps(modern(arguments={"a": 1})).encode()
 
     envelope = read_envelope(body, [(b"host", b"x"), *headers()])
@@ -91,7 +91,7 @@ def test_params_may_be_absent_in_a_legacy_request(method: str) -> None:
     assert envelope.name is None
 
 
-def test_an_older_version_that_header_and_body_agree_on_keeps_its_own_rules() -> None:
+def test_a_legacy_version_in_header_and_body_follows_the_legacy_rules() -> None:
     meta = {**META, "io.modelcontextprotocol/protocolVersion": "2025-11-25"}
     body = json.dumps(modern(_meta=meta)).encode()
 
@@ -117,7 +117,7 @@ def test_a_notification_has_no_id_and_needs_no_meta() -> None:
         pytest.param({"id": None, "error": {"code": 1, "message": "m"}}, id="error-without-id"),
     ],
 )
-def test_a_posted_response_is_legacy(answer: dict[str, Any]) -> None:
+def test_a_posted_response_is_accepted_only_in_legacy_versions(answer: dict[str, Any]) -> None:
     body = json.dumps({"jsonrpc": "2.0", **answer}).encode()
 
     assert read_envelope(body, []).is_response
@@ -202,7 +202,7 @@ def test_a_posted_response_is_legacy(answer: dict[str, Any]) -> None:
         pytest.param(modern(_meta=1), INVALID_PARAMS, id="meta-as-a-number"),
     ],
 )
-def test_what_parsers_could_disagree_about_is_refused(body: Any, code: int) -> None:
+def test_an_ambiguous_or_malformed_message_is_refused(body: Any, code: int) -> None:
     assert refused(body, headers()).jsonrpc_code == code
 
 
@@ -253,7 +253,7 @@ def test_headers_that_contradict_the_body_are_refused(sent: Headers) -> None:
         ),
     ],
 )
-def test_a_name_may_be_encoded_in_its_header(name: str, header: bytes) -> None:
+def test_a_name_can_be_encoded_in_its_header(name: str, header: bytes) -> None:
     sent = [*headers(name=None), (b"mcp-name", header)]
 
     assert read_envelope(json.dumps(modern(name=name)).encode(), sent).name == name
@@ -269,14 +269,14 @@ def test_a_name_may_be_encoded_in_its_header(name: str, header: bytes) -> None:
         pytest.param("a\xa0", b"a\xa0", id="a-space-that-is-none"),
     ],
 )
-def test_a_name_has_one_spelling_in_its_header(name: str, header: bytes) -> None:
+def test_a_non_canonical_name_header_is_refused(name: str, header: bytes) -> None:
     sent = [*headers(name=None), (b"mcp-name", header)]
 
     assert refused(modern(name=name), sent).jsonrpc_code == HEADER_MISMATCH
 
 
 @given(st.text())
-def test_every_name_survives_its_header(name: str) -> None:
+def test_every_name_is_encoded_and_decoded_unchanged(name: str) -> None:
     encoded = encode_name(name)
 
     assert encoded.isascii()
@@ -294,7 +294,7 @@ def test_every_name_survives_its_header(name: str) -> None:
         pytest.param([(b"mcp-name", b"add"), (b"mcp-name", b"add")], id="repeated"),
     ],
 )
-def test_an_older_client_that_sends_the_headers_must_agree_with_itself_too(sent: Headers) -> None:
+def test_the_routing_headers_of_a_legacy_client_must_match_the_body(sent: Headers) -> None:
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "add"}}
 
     assert refused(body, sent).jsonrpc_code == HEADER_MISMATCH
@@ -313,7 +313,7 @@ def test_an_older_client_that_sends_the_headers_must_agree_with_itself_too(sent:
         ("tools/list", {"name": "add"}, None),
     ],
 )
-def test_the_name_is_what_the_message_is_about(
+def test_the_name_comes_from_the_parameters_of_the_method(
     method: str, params: dict[str, Any], name: str | None
 ) -> None:
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
@@ -338,7 +338,7 @@ def test_the_name_is_what_the_message_is_about(
         ),
     ],
 )
-def test_a_modern_request_without_its_meta_is_told_which_part_is_missing(
+def test_a_modern_request_with_incomplete_meta_is_refused(
     params: dict[str, Any],
 ) -> None:
     body = {"jsonrpc": "2.0", "id": 7, "method": "server/discover", "params": params}
@@ -368,7 +368,7 @@ def test_an_unsupported_version_gets_the_supported_ones(said_in_meta: bool) -> N
     assert refusal.id == 1
 
 
-def test_a_header_that_contradicts_the_meta_is_named_before_the_version_is_judged() -> None:
+def test_a_header_mismatch_is_reported_before_an_unsupported_version() -> None:
     meta = {**META, "io.modelcontextprotocol/protocolVersion": "v999"}
 
     assert refused(modern(_meta=meta), headers()).jsonrpc_code == HEADER_MISMATCH
@@ -382,12 +382,12 @@ def test_a_notification_of_an_unknown_version_is_refused() -> None:
     assert refusal.jsonrpc_code == UNSUPPORTED_VERSION
 
 
-def test_a_refusal_answers_the_request_it_could_read() -> None:
+def test_a_refusal_has_the_id_of_the_request_that_was_parsed() -> None:
     assert refused(modern(), headers(name="admin")).id == 1
     assert refused(b"{", []).id is None
 
 
-def test_an_error_names_the_request_or_no_request_at_all() -> None:
+def test_a_jsonrpc_error_has_the_id_of_the_request_or_none() -> None:
     assert json.loads(jsonrpc_error(0, -32600, "No.")) == {
         "jsonrpc": "2.0",
         "id": 0,
@@ -400,7 +400,7 @@ def test_an_error_names_the_request_or_no_request_at_all() -> None:
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_read_or_refused_and_nothing_else(body: bytes) -> None:
+def test_any_bytes_are_parsed_or_refused_as_malformed(body: bytes) -> None:
     with suppress(Malformed):
         assert read_envelope(body, []).body == body
 
@@ -427,7 +427,7 @@ _JSON = st.recursive(
         },
     )
 )
-def test_any_message_is_read_or_refused_and_nothing_else(message: dict[str, Any]) -> None:
+def test_any_message_is_parsed_or_refused_as_malformed(message: dict[str, Any]) -> None:
     with suppress(Malformed):
         envelope = read_envelope(json.dumps(message).encode(), [])
         assert envelope.method == message.get("method", "")

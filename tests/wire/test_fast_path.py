@@ -20,7 +20,7 @@ def verdict(body: bytes, sent: Any) -> Envelope | tuple[str, int, object]:
         return (refusal.description, refusal.jsonrpc_code, refusal.id)
 
 
-def test_a_call_as_clients_send_it_is_read_at_one_look() -> None:
+def test_a_common_tool_call_takes_the_fast_path() -> None:
     common = read_common_request(modern(arguments={"a": 1}), dict(headers()))
 
     assert common is not None
@@ -52,7 +52,7 @@ def test_a_call_as_clients_send_it_is_read_at_one_look() -> None:
         ({"params": [META]}, headers()),
     ],
 )
-def test_whatever_is_unusual_is_left_to_the_careful_way(
+def test_an_unusual_request_does_not_take_the_fast_path(
     changed: dict[str, Any], sent: list[tuple[bytes, bytes]]
 ) -> None:
     assert read_common_request({**modern(), **changed}, dict(sent)) is None
@@ -93,14 +93,18 @@ _VALUES: st.SearchStrategy[Any] = (
         },
     ),
 )
-def test_both_ways_come_to_one_verdict(body: dict[str, Any], sent: dict[bytes, bytes]) -> None:
+def test_the_fast_path_and_the_full_path_agree_on_any_request(
+    body: dict[str, Any], sent: dict[bytes, bytes]
+) -> None:
     data = json.dumps(body).encode()
 
     assert verdict(data, sent) == verdict(data, list(sent.items()))
 
 
 @given(name=_NAMES, sent=_NAMES, request_id=st.integers(-2, 2**53 + 1))
-def test_both_ways_come_to_one_verdict_on_calls(name: str, sent: str, request_id: int) -> None:
+def test_the_fast_path_and_the_full_path_agree_on_tool_calls(
+    name: str, sent: str, request_id: int
+) -> None:
     data = json.dumps({**modern(name=name), "id": request_id}).encode()
     said = [*headers(name=None), (b"mcp-name", sent.encode("latin-1"))]
 

@@ -19,7 +19,7 @@ PLAIN = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r\n"), min
 
 @proves("S20", "accepts", "state comes back unchanged")
 @given(st.dictionaries(PLAIN, PLAIN, max_size=8))
-def test_what_a_client_encodes_is_what_is_read(values: dict[str, str]) -> None:
+def test_encoded_parameters_are_parsed_back_unchanged(values: dict[str, str]) -> None:
     parsed = parse_parameters(urlencode(values).encode())
 
     assert {name: parsed.one(name) for name in values} == values
@@ -36,7 +36,7 @@ def test_what_a_client_encodes_is_what_is_read(values: dict[str, str]) -> None:
         b"client_id&client_id=a",
     ],
 )
-def test_a_parameter_that_comes_twice_is_refused(query: bytes) -> None:
+def test_a_repeated_parameter_is_refused(query: bytes) -> None:
     with pytest.raises(RepeatedParameter) as refusal:
         parse_parameters(query)
 
@@ -44,7 +44,7 @@ def test_a_parameter_that_comes_twice_is_refused(query: bytes) -> None:
 
 
 @proves("S19", "accepts", "no parameter twice at authorize")
-def test_a_parameter_that_may_come_twice_keeps_its_order() -> None:
+def test_a_repeatable_parameter_keeps_its_order() -> None:
     parsed = parse_parameters(b"resource=b&resource=a&x=1", repeatable=frozenset({"resource"}))
 
     assert parsed.all_of("resource") == ("b", "a")
@@ -66,7 +66,7 @@ def test_a_parameter_that_may_come_twice_keeps_its_order() -> None:
         pytest.param(b"&".join(b"p%d=1" % n for n in range(MOST_PARAMETERS + 1)), id="too-many"),
     ],
 )
-def test_parameters_that_two_readers_would_read_differently_are_refused(query: bytes) -> None:
+def test_ambiguous_or_malformed_parameters_are_refused(query: bytes) -> None:
     with pytest.raises(MalformedParameters) as refusal:
         parse_parameters(query)
 
@@ -80,5 +80,5 @@ def test_a_parameter_without_a_value_counts_as_absent() -> None:
     assert "b" not in parsed
 
 
-def test_values_do_not_show_in_a_log() -> None:
+def test_the_repr_of_parameters_does_not_contain_values() -> None:
     assert "hunter2" not in repr(parse_parameters(b"password=hunter2"))

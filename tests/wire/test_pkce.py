@@ -55,13 +55,13 @@ def test_the_challenge_is_not_its_own_verifier() -> None:
     "challenge",
     ["", "a", "a" * 42, "a" * 44, CHALLENGE + "=", CHALLENGE[:-1] + "+", CHALLENGE + "\n"],
 )
-def test_anything_but_43_characters_of_base64url_is_no_challenge(challenge: str) -> None:
+def test_anything_but_43_characters_of_base64url_is_not_a_challenge(challenge: str) -> None:
     assert not pkce.is_challenge(challenge)
 
 
 @proves("S18", "accepts", "a challenge has 43 characters")
 @given(st.text(alphabet="abcXYZ019-._~", min_size=43, max_size=128))
-def test_every_verifier_has_a_challenge_of_the_right_shape(verifier: str) -> None:
+def test_every_verifier_has_a_well_formed_challenge(verifier: str) -> None:
     challenge = pkce.challenge_of(verifier)
 
     assert pkce.is_challenge(challenge)

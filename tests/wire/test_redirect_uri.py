@@ -50,7 +50,7 @@ def test_anything_but_the_same_string_does_not_match(requested: str) -> None:
 @proves("S13", "accepts", "loopback redirects may change the port")
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
 @pytest.mark.parametrize("port", ["", ":1", ":41000", ":65535"])
-def test_on_loopback_the_port_may_be_any(host: str, port: str) -> None:
+def test_on_loopback_any_port_matches(host: str, port: str) -> None:
     assert matches(f"http://{host}/callback", f"http://{host}{port}/callback")
     assert matches(f"http://{host}:3000/callback", f"http://{host}{port}/callback")
 
@@ -81,7 +81,7 @@ def test_on_loopback_nothing_but_the_port_may_differ(requested: str) -> None:
     assert not matches("http://127.0.0.1:3000/callback", requested)
 
 
-def test_two_ports_of_a_web_host_are_two_addresses() -> None:
+def test_different_ports_of_a_web_host_do_not_match() -> None:
     assert not matches("https://app.example:8443/cb", "https://app.example:9443/cb")
 
 
@@ -99,7 +99,7 @@ def test_two_ports_of_a_web_host_are_two_addresses() -> None:
         "com.example.app:/oauth2redirect",
     ],
 )
-def test_addresses_of_real_clients_may_be_registered(uri: str) -> None:
+def test_redirect_uris_of_real_clients_can_be_registered(uri: str) -> None:
     assert is_acceptable(uri)
 
 
@@ -137,7 +137,7 @@ def test_addresses_of_real_clients_may_be_registered(uri: str) -> None:
         "https://app.example/cb?x=1&code=1",
     ],
 )
-def test_an_address_that_must_never_receive_a_code_is_refused(uri: str) -> None:
+def test_an_unsafe_redirect_uri_is_refused(uri: str) -> None:
     assert not is_acceptable(uri)
     assert problem_with(uri)
 
@@ -155,7 +155,9 @@ def test_an_address_that_must_never_receive_a_code_is_refused(uri: str) -> None:
         ("https://app.example/cb", None),
     ],
 )
-def test_each_kind_of_application_has_its_addresses(uri: str, application_type: str | None) -> None:
+def test_each_application_type_accepts_its_redirect_uris(
+    uri: str, application_type: str | None
+) -> None:
     assert is_acceptable(uri, application_type)
 
 
@@ -163,11 +165,11 @@ def test_each_kind_of_application_has_its_addresses(uri: str, application_type: 
 @pytest.mark.parametrize(
     "uri", ["http://localhost/cb", "http://127.0.0.1:1/cb", "com.example.app:/cb"]
 )
-def test_a_web_application_has_no_address_on_a_desktop(uri: str) -> None:
+def test_a_web_application_cannot_register_a_native_redirect_uri(uri: str) -> None:
     assert not is_acceptable(uri, "web")
 
 
-def test_consent_is_remembered_without_the_port_of_a_native_application() -> None:
+def test_the_port_is_removed_only_from_loopback_redirect_uris() -> None:
     assert without_port("http://[::1]:41/cb?x=1") == without_port("http://[::1]:42/cb?x=1")
     assert without_port("http://localhost:41/cb") == "http://localhost/cb"
     assert without_port("https://app.example:41/cb") == "https://app.example:41/cb"

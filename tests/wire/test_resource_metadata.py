@@ -33,14 +33,14 @@ def test_the_well_known_string_goes_between_host_and_path(resource: str, url: st
     assert metadata_url(resource) == url
 
 
-def test_a_resource_with_a_query_has_no_metadata_address() -> None:
+def test_a_resource_with_a_query_has_no_metadata_url() -> None:
     with pytest.raises(ConfigurationError):
         metadata_url("https://a.example/mcp?x=1")
 
 
 @proves("S139", "accepts", "resource metadata forms")
 @proves("S167", "accepts", "metadata of another resource")
-def test_a_document_comes_back_as_it_was_built_byte_for_byte() -> None:
+def test_a_built_document_is_parsed_back_unchanged() -> None:
     document = build(
         resource=RESOURCE + "/",
         authorization_servers=[ISSUER + "/", "https://second.example"],
@@ -69,7 +69,7 @@ def test_resource_metadata_does_not_list_offline_access() -> None:
     assert json.loads(document)["scopes_supported"] == ["mcp:read"]
 
 
-def test_a_document_without_scopes_says_nothing_about_scopes() -> None:
+def test_a_document_without_scopes_has_no_scopes_supported() -> None:
     document = build(resource=RESOURCE, authorization_servers=[ISSUER])
 
     assert "scopes_supported" not in json.loads(document)
@@ -117,7 +117,9 @@ def test_metadata_of_another_resource_is_refused(resource: str) -> None:
         pytest.param({"scopes_supported": "a b"}, "not-metadata", id="scopes-as-text"),
     ],
 )
-def test_a_document_of_the_wrong_shape_is_refused(change: dict[str, Any], reason: str) -> None:
+def test_a_document_with_missing_or_invalid_members_is_refused(
+    change: dict[str, Any], reason: str
+) -> None:
     document = {"resource": RESOURCE, "authorization_servers": [ISSUER], **change}
 
     with pytest.raises(ResourceMetadataRefused) as refusal:
@@ -127,7 +129,7 @@ def test_a_document_of_the_wrong_shape_is_refused(change: dict[str, Any], reason
 
 
 @pytest.mark.parametrize("document", [b"<!doctype html>", b"[]", b'{"a":1,"a":2}', b""])
-def test_html_instead_of_json_is_refused(document: bytes) -> None:
+def test_anything_but_a_strict_json_object_is_refused(document: bytes) -> None:
     with pytest.raises(ResourceMetadataRefused) as refusal:
         parse(document, RESOURCE)
 

@@ -35,7 +35,7 @@ from tests.ledger import proves
         "git://x/...",
     ],
 )
-def test_a_uri_in_normal_form_is_accepted_as_it_is(uri: str) -> None:
+def test_a_uri_in_normal_form_is_accepted(uri: str) -> None:
     assert is_normal(uri)
 
 
@@ -64,7 +64,7 @@ def test_a_uri_in_normal_form_is_accepted_as_it_is(uri: str) -> None:
         ("a://x/a\\b", "a://x/a%5Cb"),
     ],
 )
-def test_another_spelling_is_refused_and_its_normal_form_is_known(uri: str, written: str) -> None:
+def test_a_uri_outside_normal_form_is_refused_and_can_be_normalised(uri: str, written: str) -> None:
     assert not is_normal(uri)
     assert normal_form(uri) == written
 
@@ -95,7 +95,7 @@ def test_another_spelling_is_refused_and_its_normal_form_is_known(uri: str, writ
         pytest.param("\ud800", id="a-lone-surrogate"),
     ],
 )
-def test_what_has_no_normal_form_is_refused(uri: str) -> None:
+def test_a_uri_without_a_normal_form_is_refused(uri: str) -> None:
     assert normal_form(uri) is None
     assert not is_normal(uri)
 
@@ -105,7 +105,7 @@ PIECES = ["a", "B", "/", "%2F", "%2f", "%41", "%", "..", ".", "%2e", "?", "#", "
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join) | st.text(max_size=20))
-def test_the_normal_form_is_its_own_and_never_climbs(rest: str) -> None:
+def test_normalisation_is_idempotent_and_leaves_no_dot_segments(rest: str) -> None:
     for start in ("a://", "https://", "a:", ""):
         written = normal_form(start + rest)
         if written is not None:
@@ -115,7 +115,7 @@ def test_the_normal_form_is_its_own_and_never_climbs(rest: str) -> None:
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join))
-def test_the_normal_form_has_the_coarse_form_of_what_it_stands_for(rest: str) -> None:
+def test_a_uri_and_its_normal_form_have_the_same_coarse_form(rest: str) -> None:
     plain = f"a://x/{rest.replace('.', '').replace('%2e', '')}"
     written = normal_form(plain)
 
@@ -146,7 +146,7 @@ def test_the_normal_form_has_the_coarse_form_of_what_it_stands_for(rest: str) ->
         "files://a/salaries.txt%2523x",
     ],
 )
-def test_what_an_application_may_take_for_one_resource_has_one_coarse_form(uri: str) -> None:
+def test_lookalikes_of_one_resource_have_the_same_coarse_form(uri: str) -> None:
     assert is_normal(uri)
     assert coarse_form(uri) == "files:a/salaries.txt"
 
@@ -160,7 +160,7 @@ def test_what_an_application_may_take_for_one_resource_has_one_coarse_form(uri: 
         ("urn:X:{y}", "urn:x:Z"),
     ],
 )
-def test_the_coarse_form_of_a_template_fits_the_coarse_form_of_its_uris(
+def test_the_coarse_form_of_a_template_matches_the_coarse_form_of_its_uris(
     template: str, uri: str
 ) -> None:
     read = read_uri_template(coarse_template(template))
@@ -183,5 +183,5 @@ def test_the_coarse_form_of_a_template_fits_the_coarse_form_of_its_uris(
         ("notes://{owner}#x", False),
     ],
 )
-def test_the_literals_of_a_template_are_in_normal_form_too(text: str, normal: bool) -> None:
+def test_the_literals_of_a_template_must_be_in_normal_form(text: str, normal: bool) -> None:
     assert is_normal_template(text) is normal

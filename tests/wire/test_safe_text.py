@@ -64,14 +64,14 @@ LOOK_ALIKE = [
 
 @proves("S233", "refuses", "invisible characters")
 @pytest.mark.parametrize(("text", "shown"), UNSEEN)
-def test_what_a_reader_would_not_see_is_spelled_out(text: str, shown: str) -> None:
+def test_invisible_characters_are_escaped(text: str, shown: str) -> None:
     assert visible(text) == shown
     assert visible_line(text) == shown
 
 
 @proves("S233", "refuses", "invisible characters")
 @pytest.mark.parametrize(("text", "shown"), UNSEEN)
-def test_pages_leave_out_what_terminals_spell(text: str, shown: str) -> None:
+def test_invisible_characters_are_removed_from_pages(text: str, shown: str) -> None:
     unseen = {char for char, fit in seen(unicodedata.normalize("NFC", text)) if not fit}
 
     left = neutral.plain(text)
@@ -83,16 +83,14 @@ def test_pages_leave_out_what_terminals_spell(text: str, shown: str) -> None:
 
 @proves("S233", "accepts", "invisible characters")
 @pytest.mark.parametrize("text", SEEN)
-def test_honest_text_of_many_languages_stays_as_it_is(text: str) -> None:
+def test_ordinary_text_of_many_languages_is_unchanged(text: str) -> None:
     assert visible(text) == unicodedata.normalize("NFC", text)
     assert visible_line(text) == " ".join(unicodedata.normalize("NFC", text).split())
 
 
 @proves("S233", "refuses", "invisible characters")
 @pytest.mark.parametrize(("text", "shown"), LOOK_ALIKE)
-def test_letters_that_only_look_like_others_are_spelled_out_in_a_line(
-    text: str, shown: str | None
-) -> None:
+def test_lookalike_letters_are_escaped_in_a_line(text: str, shown: str | None) -> None:
     spelled = visible_line(text)
 
     assert spelled.isascii()
@@ -100,16 +98,16 @@ def test_letters_that_only_look_like_others_are_spelled_out_in_a_line(
     assert visible(text) == text
 
 
-def test_what_is_spelled_out_already_is_not_spelled_again() -> None:
+def test_escaping_a_line_twice_changes_nothing() -> None:
     for text in ("\u202eПривет", "p\u0430ypal \x1b", "aЖ хор", "\U0001d41aЖ"):
         assert visible_line(visible_line(text)) == visible_line(text)
 
 
-def test_a_blank_of_another_kind_becomes_a_blank() -> None:
+def test_an_unusual_space_becomes_an_ordinary_space() -> None:
     assert visible("a\u00a0b\u3000c") == "a b c"
 
 
-def test_a_long_line_is_cut_and_an_address_is_not() -> None:
+def test_a_long_line_is_truncated_unless_it_has_no_limit() -> None:
     assert len(visible_line("x" * 10_000)) == LONGEST_LINE
     assert visible_line("x" * 10_000).endswith("…")
     assert len(visible_line("x" * 10_000, None)) == 10_000
@@ -123,7 +121,7 @@ def test_a_long_line_is_cut_and_an_address_is_not() -> None:
         "\u0430\u0436\u03bd\u03bb\u0585\uff11\U0001d41a\u0261\u2215\u4e2d"
     )
 )
-def test_all_of_what_is_shown_is_seen(text: str) -> None:
+def test_an_escaped_line_has_only_visible_characters(text: str) -> None:
     shown = visible_line(text)
 
     assert all(fit for _, fit in seen(shown))

@@ -16,7 +16,7 @@ def test_the_order_of_scopes_does_not_matter() -> None:
     assert build_scope(frozenset({"b", "a"})) == "a b"
 
 
-def test_no_scope_at_all_is_the_empty_string() -> None:
+def test_an_empty_set_of_scopes_is_the_empty_string() -> None:
     assert parse_scope("") == frozenset()
     assert build_scope(frozenset()) == ""
 
@@ -40,5 +40,5 @@ def test_every_set_of_scopes_can_be_written_and_read(scopes: frozenset[str]) -> 
         pytest.param("a\x00", id="nul"),
     ],
 )
-def test_what_is_not_a_scope_string_is_not_read_as_one(text: str) -> None:
+def test_a_malformed_scope_string_is_not_parsed(text: str) -> None:
     assert parse_scope(text) is None

@@ -31,7 +31,7 @@ def good(**changes: Any) -> dict[str, Any]:
 
 
 @proves("S2", "accepts", "metadata forms of an issuer with a path")
-def test_an_issuer_with_a_path_is_looked_for_in_three_places_in_order() -> None:
+def test_an_issuer_with_a_path_has_three_metadata_urls_in_order() -> None:
     assert metadata_urls("https://as.example:8443/one/two/") == (
         "https://as.example:8443/.well-known/oauth-authorization-server/one/two",
         "https://as.example:8443/.well-known/openid-configuration/one/two",
@@ -40,14 +40,14 @@ def test_an_issuer_with_a_path_is_looked_for_in_three_places_in_order() -> None:
 
 
 @pytest.mark.parametrize("issuer", ["https://as.example", "https://as.example/"])
-def test_an_issuer_without_a_path_is_looked_for_in_two(issuer: str) -> None:
+def test_an_issuer_without_a_path_has_two_metadata_urls(issuer: str) -> None:
     assert metadata_urls(issuer) == (
         "https://as.example/.well-known/oauth-authorization-server",
         "https://as.example/.well-known/openid-configuration",
     )
 
 
-def test_good_metadata_is_read() -> None:
+def test_valid_metadata_is_parsed() -> None:
     metadata = parse(good(authorization_response_iss_parameter_supported=True), ISSUER)
 
     assert metadata.token_endpoint == "https://as.example/token"
@@ -109,7 +109,7 @@ def test_members_of_the_wrong_type_are_refused(changes: dict[str, Any]) -> None:
         parse(good(**changes), ISSUER)
 
 
-def test_a_resource_server_needs_the_keys_alone() -> None:
+def test_a_resource_server_needs_only_the_jwks_uri() -> None:
     document = good(code_challenge_methods_supported=None, token_endpoint=None)
 
     assert parse_jwks_uri(document, ISSUER) == "https://as.example/jwks.json"

@@ -28,7 +28,7 @@ from tests.ledger import proves
         "{}",
     ],
 )
-def test_plain_json_is_read_as_everybody_reads_it(text: str) -> None:
+def test_plain_json_is_parsed_as_by_the_standard_library(text: str) -> None:
     assert parse(text.encode()) == json.loads(text)
 
 
@@ -63,19 +63,19 @@ def test_plain_json_is_read_as_everybody_reads_it(text: str) -> None:
         pytest.param(b"1" * 5000, id="a-number-of-5000-digits"),
     ],
 )
-def test_what_two_parsers_read_differently_is_refused(data: bytes) -> None:
+def test_ambiguous_or_malformed_json_is_refused(data: bytes) -> None:
     with pytest.raises(NotStrictJson):
         parse(data)
 
 
-def test_nesting_is_allowed_to_the_limit_and_not_beyond() -> None:
+def test_nesting_beyond_the_limit_is_refused() -> None:
     assert parse(b"[" * 64 + b"]" * 64) == parse_by_reference(b"[" * 64 + b"]" * 64)
     assert parse(b"[[1]]", deepest=2) == [[1]]
     with pytest.raises(NotStrictJson):
         parse(b"[[[1]]]", deepest=2)
 
 
-def test_many_small_objects_are_not_deep() -> None:
+def test_many_small_objects_do_not_count_as_nesting() -> None:
     many = b"[" + b",".join([b'{"a":{}}'] * 500) + b"]"
 
     assert len(parse(many)) == 500
@@ -112,7 +112,7 @@ def _verdict(read: Any, data: bytes) -> tuple[str, Any]:
 
 
 @given(_VALUES, st.booleans(), st.sampled_from([None, 1]))
-def test_the_quick_way_reads_every_value_as_the_reference_does(
+def test_the_fast_path_parses_every_value_as_the_reference_does(
     value: Any, ascii_only: bool, indent: int | None
 ) -> None:
     data = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()
@@ -124,7 +124,7 @@ def test_the_quick_way_reads_every_value_as_the_reference_does(
 @settings(max_examples=400)
 @given(st.lists(st.sampled_from(['"a"', '"b:"', '"\\u003a"', ":", ",", "{", "}", "[", "]", "1"])))
 @example(['{"a"', ":", "1", ",", '"a"', ":", "1", "}"])
-def test_the_quick_way_refuses_whatever_the_reference_refuses(pieces: list[str]) -> None:
+def test_the_fast_path_refuses_whatever_the_reference_refuses(pieces: list[str]) -> None:
     data = "".join(pieces).encode()
 
     assert _verdict(parse, data) == _verdict(parse_by_reference, data)
@@ -142,7 +142,7 @@ _MEMBERS = st.recursive(
 @pytest.mark.slow
 @settings(max_examples=400)
 @given(_MEMBERS)
-def test_no_arrangement_of_duplicate_members_and_colons_slips_through(text: str) -> None:
+def test_the_fast_path_finds_every_duplicate_member_that_the_reference_finds(text: str) -> None:
     assert _verdict(parse, text.encode()) == _verdict(parse_by_reference, text.encode())
 
 
@@ -159,7 +159,9 @@ def test_more_values_than_the_limit_are_refused(
 
 @proves("S231", "accepts", "time and page limits")
 @pytest.mark.parametrize("text", ["{" * 500, ",[" * 500, '\\",{' * 500, "\\" * 501 + ",{[" * 200])
-def test_what_stands_in_a_text_is_not_counted(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_punctuation_inside_a_string_is_not_counted(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(strict_json, "MOST_VALUES", 100)
 
     assert parse(json.dumps({"a": text, "b": [1] * 90}).encode())["a"] == text
@@ -167,7 +169,7 @@ def test_what_stands_in_a_text_is_not_counted(text: str, monkeypatch: pytest.Mon
 
 @proves("S231", "refuses", "time and page limits")
 @pytest.mark.parametrize("text", ['"' + '\\"' * 500, '"' * 501 + "," * 200, '"\\'])
-def test_a_text_without_its_end_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unterminated_string_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strict_json, "MOST_VALUES", 1)
 
     with pytest.raises(NotStrictJson):

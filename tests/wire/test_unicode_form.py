@@ -73,7 +73,7 @@ def test_marks_on_one_letter_are_not_sorted_by_insertion(
 
 
 @proves("S231", "accepts", "time and page limits")
-def test_a_long_honest_text_is_shown_composed() -> None:
+def test_a_long_text_is_shown_in_composed_form() -> None:
     assert visible("de\u0301ja\u0300 vu, Tie\u0302\u0301ng Vie\u0323\u0302t " * 50) == (
         "déjà vu, Tiếng Việt " * 50
     )

@@ -21,7 +21,7 @@ from doorward.wire.uri_template import read_uri_template
         ("a://{x}/", "a://y/", {"x": "y"}),
     ],
 )
-def test_a_uri_gives_the_variables_their_values(
+def test_a_matching_uri_gives_the_values_of_the_variables(
     template: str, uri: str, values: dict[str, str]
 ) -> None:
     read = read_uri_template(template)
@@ -58,7 +58,7 @@ def test_a_uri_gives_the_variables_their_values(
         ("file:///{+path}", "file:///a\\..\\b"),
     ],
 )
-def test_a_uri_that_climbs_or_does_not_fit_is_of_no_template(template: str, uri: str) -> None:
+def test_a_uri_with_dot_segments_or_another_form_does_not_match(template: str, uri: str) -> None:
     read = read_uri_template(template)
 
     assert read is not None
@@ -72,12 +72,12 @@ def test_a_uri_that_climbs_or_does_not_fit_is_of_no_template(template: str, uri:
         *("a://{#f}", "a://{x,y}", "a://{x*}", "a://{x:3}", "a://{1}", "a://{}", "a:// {x}"),
     ],
 )
-def test_a_template_that_can_be_read_in_two_ways_is_refused(text: str) -> None:
+def test_an_ambiguous_or_unsupported_template_is_refused(text: str) -> None:
     assert read_uri_template(text) is None
 
 
 @given(st.text(st.characters(codec="ascii"), max_size=60))
-def test_no_value_ever_climbs(rest: str) -> None:
+def test_no_value_contains_a_dot_segment(rest: str) -> None:
     for text in ("a://{x}/{y}", "a://{+x}"):
         read = read_uri_template(text)
         assert read is not None
@@ -87,7 +87,7 @@ def test_no_value_ever_climbs(rest: str) -> None:
             assert name in read.across_segments or "/" not in value
 
 
-def test_a_uri_made_to_be_slow_is_not() -> None:
+def test_a_hostile_uri_is_matched_in_bounded_time() -> None:
     read = read_uri_template("a://{a}-{b}-{c}-{d}-{e}!")
     assert read is not None
 

@@ -12,7 +12,7 @@ from tests.tokens.clock import FakeClock
 from tests.tokens.signer import NOW
 
 
-async def test_a_known_key_is_recalled_until_it_ends() -> None:
+async def test_a_verified_key_is_cached_until_it_expires() -> None:
     time = FakeClock()
     verifier = CredentialVerifier(api_keys=ApiKeyList([KEPT]), clock=time, cache_ttl=1e6)
 
@@ -27,7 +27,7 @@ async def test_a_known_key_is_recalled_until_it_ends() -> None:
         await verifier.verify(KEY.encode())
 
 
-async def test_a_key_that_is_revoked_is_forgotten_with_the_list() -> None:
+async def test_replacing_the_key_list_evicts_a_revoked_key() -> None:
     keys = ApiKeyList([KEPT])
     verifier = CredentialVerifier(api_keys=keys, clock=FakeClock())
     await verifier.verify(KEY.encode())
@@ -39,7 +39,7 @@ async def test_a_key_that_is_revoked_is_forgotten_with_the_list() -> None:
         await verifier.verify(KEY.encode())
 
 
-async def test_zero_remembers_no_key() -> None:
+async def test_a_cache_ttl_of_zero_caches_no_key() -> None:
     verifier = CredentialVerifier(api_keys=ApiKeyList([KEPT]), clock=FakeClock(), cache_ttl=0)
 
     await verifier.verify(KEY.encode())
@@ -47,7 +47,7 @@ async def test_zero_remembers_no_key() -> None:
     assert verifier.recall(KEY.encode()) is None
 
 
-async def test_a_key_is_refused_where_none_are_accepted_and_is_sent_nowhere() -> None:
+async def test_a_key_is_refused_without_a_lookup_where_api_keys_are_not_accepted() -> None:
     from tests.tokens.stub_issuer import StubIssuer, opaque
 
     stub = StubIssuer()

@@ -18,7 +18,7 @@ from tests.tokens.clock import FakeClock
 from tests.tokens.signer import NOW
 
 
-def test_a_file_gives_back_what_was_put_in(tmp_path: Path) -> None:
+def test_written_keys_are_read_back_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     revoked = dataclasses.replace(OTHER_KEPT, revoked_at=NOW + 1)
 
@@ -28,7 +28,7 @@ def test_a_file_gives_back_what_was_put_in(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["keys.json"]
 
 
-async def test_a_running_server_takes_new_keys_and_refuses_revoked_ones_within_a_second(
+async def test_a_running_server_accepts_new_keys_and_refuses_revoked_ones_within_a_second(
     tmp_path: Path,
 ) -> None:
     path, time = tmp_path / "keys.json", FakeClock()
@@ -57,7 +57,7 @@ def _edited(path: Path, name: str, value: Any) -> None:
     "damage",
     ["gone", "garbage", "open to others", "a day in words", "a day too far", "a hash in pieces"],
 )
-async def test_while_the_file_cannot_be_read_no_key_is_good_and_nobody_is_sent_away(
+async def test_an_unreadable_key_file_is_503_until_it_can_be_read_again(
     tmp_path: Path, damage: str
 ) -> None:
     path, time = tmp_path / "keys.json", FakeClock()
@@ -103,7 +103,7 @@ async def test_while_the_file_cannot_be_read_no_key_is_good_and_nobody_is_sent_a
         ('{"version": 1, "keys": [], "keys": []}', "unreadable-api-keys"),
     ],
 )
-def test_a_file_that_is_no_list_of_keys_stops_the_server_at_start(
+def test_a_file_that_is_not_a_key_list_is_refused_at_start_up(
     tmp_path: Path, content: str, reason: str
 ) -> None:
     path = tmp_path / "keys.json"
@@ -117,9 +117,7 @@ def test_a_file_that_is_no_list_of_keys_stops_the_server_at_start(
 
 
 @pytest.mark.parametrize("name", ["scopes", "roles"])
-def test_one_word_where_a_list_belongs_is_not_taken_for_its_letters(
-    tmp_path: Path, name: str
-) -> None:
+def test_a_string_in_place_of_a_list_is_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / "keys.json"
     write_keys(path, [KEPT])
     _edited(path, name, "admin")
@@ -128,7 +126,7 @@ def test_one_word_where_a_list_belongs_is_not_taken_for_its_letters(
         read_keys(path)
 
 
-async def test_a_clock_that_is_set_back_does_not_keep_a_revoked_key_alive(tmp_path: Path) -> None:
+async def test_a_revoked_key_is_refused_after_the_clock_is_set_back(tmp_path: Path) -> None:
     path, time = tmp_path / "keys.json", FakeClock()
     write_keys(path, [KEPT])
     verifier = CredentialVerifier(api_keys=ApiKeyFile(path, clock=time), clock=time)
@@ -142,7 +140,7 @@ async def test_a_clock_that_is_set_back_does_not_keep_a_revoked_key_alive(tmp_pa
         await verifier.verify(KEY.encode())
 
 
-def test_a_file_behind_a_link_is_written_where_it_is(tmp_path: Path) -> None:
+def test_a_file_behind_a_symbolic_link_is_written_at_its_target(tmp_path: Path) -> None:
     path, link = tmp_path / "mounted.json", tmp_path / "keys.json"
     write_keys(path, [KEPT])
     link.symlink_to(path)
@@ -153,7 +151,7 @@ def test_a_file_behind_a_link_is_written_where_it_is(tmp_path: Path) -> None:
     assert read_keys(path)[0].revoked_at == NOW
 
 
-def test_a_file_that_root_writes_stays_its_owners(
+def test_a_rewritten_file_keeps_its_owner_and_is_private(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "keys.json"
@@ -167,7 +165,7 @@ def test_a_file_that_root_writes_stays_its_owners(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_two_keys_of_one_id_are_refused(tmp_path: Path) -> None:
+def test_two_keys_with_the_same_id_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     write_keys(path, [KEPT, dataclasses.replace(OTHER_KEPT, id=KEPT.id)])
 
@@ -175,7 +173,7 @@ def test_two_keys_of_one_id_are_refused(tmp_path: Path) -> None:
         read_keys(path)
 
 
-def test_a_file_that_others_may_read_or_write_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_others_can_read_or_write_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     write_keys(path, [KEPT])
     for mode in (0o640, 0o606, 0o620):
@@ -188,14 +186,14 @@ def test_a_file_that_others_may_read_or_write_is_refused(tmp_path: Path) -> None
     assert ApiKeyFile(path).find(KEPT.id) == KEPT
 
 
-def test_a_file_that_cannot_be_written_keeps_what_it_had(tmp_path: Path) -> None:
+def test_an_unwritable_key_file_is_a_configuration_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         write_keys(tmp_path / "no" / "keys.json", [KEPT])
 
     assert refusal.value.reason == "unwritable-api-keys"
 
 
-def test_a_file_holds_no_secret(tmp_path: Path) -> None:
+def test_a_key_file_contains_no_secret(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     write_keys(path, [KEPT])
 

@@ -14,7 +14,7 @@ from tests.tokens.api_keys.api_keys import KEPT, KEY, OTHER, OTHER_KEPT, key_ver
 from tests.tokens.signer import NOW
 
 
-def test_a_good_key_is_a_caller_of_its_own_kind() -> None:
+def test_a_valid_key_gives_an_identity_of_kind_key() -> None:
     caller = key_verifier(KEPT, OTHER_KEPT).verify(KEY)
 
     assert caller.key == (ISSUER, KEPT.id)
@@ -24,17 +24,17 @@ def test_a_good_key_is_a_caller_of_its_own_kind() -> None:
     assert caller.expires_at == NOW + 3600
 
 
-def test_no_authorization_server_can_have_the_name_that_keys_are_issued_under() -> None:
+def test_the_issuer_name_of_api_keys_is_not_a_url() -> None:
     assert split(ISSUER) is None
 
 
-def test_a_key_says_what_it_is_and_travels_as_a_bearer_token() -> None:
+def test_a_key_has_a_prefix_a_fixed_length_and_alphanumeric_parts() -> None:
     assert KEY.startswith("dw_")
     assert len(KEY) == 66
     assert KEY.replace("_", "").isalnum()
 
 
-def test_its_secret_is_nowhere_in_what_is_kept_or_shown() -> None:
+def test_the_secret_of_a_key_is_neither_stored_nor_shown() -> None:
     secret = KEY.split("_")[2]
 
     assert secret not in str(dataclasses.asdict(KEPT))
@@ -63,7 +63,7 @@ def flipped(text: str, place: int) -> str:
         pytest.param("", id="empty"),
     ],
 )
-def test_a_key_that_was_cut_or_mistyped_is_malformed(key: str) -> None:
+def test_a_truncated_or_mistyped_key_is_malformed(key: str) -> None:
     with pytest.raises(MalformedToken):
         key_verifier(KEPT).verify(key)
 
@@ -84,7 +84,7 @@ def forged(key_id: str, secret: str) -> str:
         pytest.param(forged("0" * 12, "0" * 43), id="the-id-that-is-compared-when-none-is-found"),
     ],
 )
-def test_an_unknown_id_and_a_wrong_secret_are_told_alike(key: str) -> None:
+def test_an_unknown_id_and_a_wrong_secret_get_the_same_refusal(key: str) -> None:
     with pytest.raises(UnknownApiKey) as refusal:
         key_verifier(KEPT).verify(key)
 
@@ -92,13 +92,13 @@ def test_an_unknown_id_and_a_wrong_secret_are_told_alike(key: str) -> None:
     assert refusal.value.public == "The API key is not known here."
 
 
-def test_a_hash_that_was_stolen_is_no_key() -> None:
+def test_a_stolen_hash_is_not_accepted_as_a_key() -> None:
     with pytest.raises(TokenRejected):
         key_verifier(KEPT).verify(forged(KEPT.id, KEPT.secret_sha256[:43]))
 
 
 @pytest.mark.parametrize(("now", "admitted"), [(NOW + 3599, True), (NOW + 3600, False)])
-def test_a_key_ends_when_it_says(now: float, admitted: bool) -> None:
+def test_a_key_expires_at_its_stated_time(now: float, admitted: bool) -> None:
     at_the_desk = key_verifier(KEPT, now=now)
     if admitted:
         assert at_the_desk.verify(KEY).subject == KEPT.id
@@ -134,7 +134,7 @@ def test_only_the_holder_learns_that_a_key_was_revoked() -> None:
         {"created_at": float("nan")},
     ],
 )
-def test_what_can_be_no_key_is_not_kept_as_one(changes: dict[str, Any]) -> None:
+def test_an_invalid_key_record_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         dataclasses.replace(KEPT, **changes)
 

@@ -40,7 +40,7 @@ async def test_keys_are_found_through_the_issuers_metadata(
         pytest.param({"issuer": "{issuer}", "jwks_uri": "file:///keys"}, id="file"),
     ],
 )
-async def test_metadata_that_is_not_the_issuers_own_leads_nowhere(
+async def test_invalid_issuer_metadata_causes_no_key_fetch(
     provider: Provider, signer: Signer, members: dict[str, Any]
 ) -> None:
     issuer = f"{provider.url}/realm"
@@ -58,7 +58,7 @@ async def test_metadata_that_is_not_the_issuers_own_leads_nowhere(
     assert "/keys" not in provider.asked
 
 
-async def test_an_issuer_is_reached_at_its_inner_address_and_known_by_its_own(
+async def test_the_internal_url_is_used_for_fetching_and_is_no_issuer(
     provider: Provider, signer: Signer
 ) -> None:
     public = "https://login.example/realm"

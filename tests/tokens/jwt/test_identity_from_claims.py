@@ -30,7 +30,7 @@ NAMES = ("scope", "scp", "scopes")
         ({"scope": "a", "scp": ["b"]}, {"a"}),
     ],
 )
-def test_scopes_are_read_from_a_text_or_a_list(said: dict[str, Any], scopes: set[str]) -> None:
+def test_scopes_are_read_from_a_string_or_a_list(said: dict[str, Any], scopes: set[str]) -> None:
     assert read_scopes(said, NAMES) == scopes
 
 
@@ -65,13 +65,13 @@ def test_scopes_of_any_other_shape_are_refused(value: object) -> None:
         ),
     ],
 )
-def test_roles_are_read_along_a_path(
+def test_roles_are_read_at_a_claim_path(
     path: ClaimPath, said: dict[str, Any], roles: set[str]
 ) -> None:
     assert read_roles(said, (path,)) == roles
 
 
-def test_roles_of_several_paths_add_up() -> None:
+def test_roles_of_several_claim_paths_are_combined() -> None:
     said = {"roles": ["a"], "groups": ["b"]}
     assert read_roles(said, ("roles", "groups", "entitlements")) == {"a", "b"}
 
@@ -80,7 +80,9 @@ def test_roles_of_several_paths_add_up() -> None:
     ("changes", "kind"),
     [({}, "person"), ({"sub": "client-1"}, "service"), ({"gty": "cc"}, "service"), ({"m": 1}, "service")],
 )  # fmt: skip
-def test_a_token_without_a_person_is_told_by_its_marks(changes: dict[str, Any], kind: str) -> None:
+def test_a_service_is_recognised_by_its_subject_or_its_service_claims(
+    changes: dict[str, Any], kind: str
+) -> None:
     profile = TokenProfile(name="x", types=frozenset(), service_claims={"gty": "cc", "m": None})
     said = claims(**changes)
     assert read_identity(said, profile, dumps(said)).kind == kind
@@ -95,7 +97,7 @@ def test_a_token_without_a_person_is_told_by_its_marks(changes: dict[str, Any], 
         ({"sub": "@clients", "client_id": ...}, "person"),
     ],
 )
-def test_a_service_may_be_known_by_how_its_subject_is_written(
+def test_a_service_is_recognised_by_the_form_of_its_subject(
     changes: dict[str, Any], kind: str
 ) -> None:
     profile = TokenProfile(
@@ -108,7 +110,7 @@ def test_a_service_may_be_known_by_how_its_subject_is_written(
 @pytest.mark.parametrize(
     ("changes", "kind"), [({"scp": "a"}, "person"), ({"scp": ""}, "person"), ({}, "service")]
 )
-def test_a_service_may_be_known_by_what_only_people_have(
+def test_a_service_is_recognised_by_the_absence_of_a_person_claim(
     changes: dict[str, Any], kind: str
 ) -> None:
     profile = TokenProfile(name="x", types=frozenset(), person_claims=frozenset({"scp"}))
@@ -116,13 +118,13 @@ def test_a_service_may_be_known_by_what_only_people_have(
     assert read_identity(said, profile, dumps(said)).kind == kind
 
 
-def test_a_name_is_for_show_and_may_be_anything() -> None:
+def test_a_name_that_is_not_a_string_is_ignored() -> None:
     assert read_identity(claims(name="Alice"), RFC9068, b"{}").name == "Alice"
     assert read_identity(claims(name=1, username="a"), RFC9068, b"{}").name is None
     assert read_identity(claims(), RFC9068, b"{}").name is None
 
 
-async def test_local_keys_notice_a_change_made_in_place() -> None:
+async def test_local_keys_detect_a_change_made_in_place() -> None:
     now = NOW
     document: dict[str, Any] = {"keys": [Signer("ES256").jwk]}
     keys = LocalKeys(lambda: document, clock=lambda: now, recheck=1)

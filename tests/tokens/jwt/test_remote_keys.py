@@ -17,7 +17,9 @@ from tests.tokens.signer import Signer
 
 
 @proves("S134", "accepts", "key fetching is bounded")
-async def test_keys_are_fetched_ahead_and_then_at_hand(provider: Provider, signer: Signer) -> None:
+async def test_keys_are_fetched_at_start_up_and_then_cached(
+    provider: Provider, signer: Signer
+) -> None:
     provider.publish(signer.jwk)
     keys = remote(provider, FakeClock())
     assert keys.known("k1", "ES256") is None
@@ -28,7 +30,7 @@ async def test_keys_are_fetched_ahead_and_then_at_hand(provider: Provider, signe
     assert provider.asked == ["/keys"]
 
 
-async def test_many_first_tokens_cause_one_fetch(provider: Provider, signer: Signer) -> None:
+async def test_concurrent_first_tokens_cause_one_fetch(provider: Provider, signer: Signer) -> None:
     provider.publish(signer.jwk)
     provider.gate.clear()
     keys = remote(provider, FakeClock())
@@ -54,7 +56,7 @@ async def test_many_first_tokens_cause_one_fetch(provider: Provider, signer: Sig
         pytest.param(b'{"keys":[' + b" " * MAX_JWKS + b"]}", id="too-large"),
     ],
 )
-async def test_a_document_that_is_no_key_set_replaces_nothing(
+async def test_an_invalid_key_set_does_not_replace_the_cached_one(
     provider: Provider, signer: Signer, document: bytes
 ) -> None:
     time = FakeClock()
@@ -68,7 +70,7 @@ async def test_a_document_that_is_no_key_set_replaces_nothing(
 
 @proves("S134", "refuses", "key fetching is bounded")
 @proves("S75", "refuses", "links in documents")
-async def test_a_key_url_that_leads_inside_is_not_fetched(provider: Provider) -> None:
+async def test_a_key_url_with_an_internal_address_is_not_fetched(provider: Provider) -> None:
     provider.publish(Signer("ES256").jwk)
     for url in (f"{provider.url}/keys", "https://169.254.169.254/keys", "https://127.1/keys"):
         keys = RemoteKeys(url, fetcher=Fetcher(), clock=FakeClock())
@@ -79,7 +81,9 @@ async def test_a_key_url_that_leads_inside_is_not_fetched(provider: Provider) ->
 
 
 @proves("S134", "refuses", "key fetching is bounded")
-async def test_a_redirect_to_keys_is_not_followed(provider: Provider, signer: Signer) -> None:
+async def test_a_redirect_of_the_key_url_is_not_followed(
+    provider: Provider, signer: Signer
+) -> None:
     provider.publish(signer.jwk)
     provider.status, provider.headers = "302 Found", "Location: /keys\r\n"
     with pytest.raises(KeysUnavailable):

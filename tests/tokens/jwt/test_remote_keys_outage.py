@@ -24,7 +24,7 @@ from tests.tokens.signer import NOW, RESOURCE, Signer, claims
         ("Cache-Control: max-age=99999999\r\n", 3600),
     ],
 )
-async def test_keys_are_believed_as_long_as_their_issuer_says_within_bounds(
+async def test_keys_are_cached_for_their_max_age_within_bounds(
     provider: Provider, signer: Signer, header: str, life: float
 ) -> None:
     time = FakeClock()
@@ -46,7 +46,7 @@ async def test_keys_are_believed_as_long_as_their_issuer_says_within_bounds(
 
 @proves("S134", "accepts", "key fetching is bounded")
 @proves("S134", "refuses", "key fetching is bounded")
-async def test_old_keys_serve_while_the_issuer_is_down_but_not_for_ever(
+async def test_cached_keys_are_used_for_a_limited_time_during_an_outage(
     provider: Provider, signer: Signer
 ) -> None:
     time = FakeClock()
@@ -64,7 +64,7 @@ async def test_old_keys_serve_while_the_issuer_is_down_but_not_for_ever(
     await keys.key("k1", "ES256")
     await until(lambda: len(provider.asked) == 3)
 
-    # A key that is not in the old set may be a new one: nobody is told that his token is bad.
+    # A key outside the old set can be a new one, so its token is not refused as invalid.
     with pytest.raises(KeysUnavailable):
         await keys.key("k2", "ES256")
 
@@ -74,7 +74,7 @@ async def test_old_keys_serve_while_the_issuer_is_down_but_not_for_ever(
     assert refusal.value.status == 503
 
 
-async def test_nobody_with_an_old_key_waits_for_an_issuer_that_hangs(
+async def test_a_cached_key_is_used_without_waiting_for_an_issuer_that_hangs(
     provider: Provider, signer: Signer
 ) -> None:
     time = FakeClock()
@@ -96,7 +96,7 @@ async def test_nobody_with_an_old_key_waits_for_an_issuer_that_hangs(
     assert len(provider.asked) == 3
 
 
-async def test_an_issuer_that_is_back_is_believed_again(provider: Provider, signer: Signer) -> None:
+async def test_an_issuer_that_recovers_is_used_again(provider: Provider, signer: Signer) -> None:
     time = FakeClock()
     provider.publish(signer.jwk)
     provider.status = "500 Oops"
@@ -109,7 +109,7 @@ async def test_an_issuer_that_is_back_is_believed_again(provider: Provider, sign
 
 
 @proves("S134", "refuses", "key fetching is bounded")
-async def test_an_issuer_that_is_down_at_the_start_is_asked_again_and_not_hammered(
+async def test_an_issuer_that_is_down_at_start_up_is_retried_after_a_pause(
     provider: Provider, signer: Signer
 ) -> None:
     time = FakeClock()
@@ -128,7 +128,7 @@ async def test_an_issuer_that_is_down_at_the_start_is_asked_again_and_not_hammer
     assert (await keys.key("k1", "ES256")).kid == "k1"
 
 
-async def test_one_issuer_that_is_down_does_not_keep_the_others_out(
+async def test_an_issuer_that_is_down_does_not_affect_other_issuers(
     provider: Provider, signer: Signer
 ) -> None:
     provider.publish(signer.jwk)
@@ -151,7 +151,7 @@ async def test_one_issuer_that_is_down_does_not_keep_the_others_out(
         await judge.verify(signer.token(claims(iss=down.issuer)))
 
 
-async def test_a_verifier_that_is_closed_ends_the_fetch_that_nobody_waits_for(
+async def test_closing_a_verifier_cancels_the_fetch_in_flight(
     provider: Provider,
 ) -> None:
     provider.gate.clear()
@@ -161,7 +161,7 @@ async def test_a_verifier_that_is_closed_ends_the_fetch_that_nobody_waits_for(
     starting = asyncio.create_task(judge.start())
     await until(lambda: bool(provider.asked))
 
-    # As the lifespan of a server does: whoever waits is sent away first.
+    # As the lifespan of a server does: it cancels the waiting task first.
     starting.cancel()
     await judge.aclose()
 

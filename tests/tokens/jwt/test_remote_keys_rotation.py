@@ -14,7 +14,7 @@ from tests.tokens.signer import NOW, RESOURCE, Signer, claims
 
 
 @proves("S134", "refuses", "key fetching is bounded")
-async def test_invented_key_names_cause_a_few_fetches_and_then_one_per_while(
+async def test_unknown_kids_cause_a_limited_number_of_fetches(
     provider: Provider, signer: Signer
 ) -> None:
     time = FakeClock()
@@ -34,7 +34,7 @@ async def test_invented_key_names_cause_a_few_fetches_and_then_one_per_while(
 
 
 @proves("S135", "accepts", "key rotation")
-async def test_a_key_rotated_in_during_a_flood_of_invented_names_waits_for_seconds_alone(
+async def test_a_new_key_is_found_within_seconds_during_a_flood_of_unknown_kids(
     provider: Provider, signer: Signer
 ) -> None:
     time = FakeClock()
@@ -54,7 +54,7 @@ async def test_a_key_rotated_in_during_a_flood_of_invented_names_waits_for_secon
 
 
 @proves("S135", "accepts", "key rotation")
-async def test_what_could_not_be_asked_for_counts_as_not_asked(
+async def test_a_lookup_during_the_retry_pause_does_not_use_up_the_unknown_kid_limit(
     provider: Provider, signer: Signer
 ) -> None:
     time = FakeClock()
@@ -74,7 +74,7 @@ async def test_what_could_not_be_asked_for_counts_as_not_asked(
 
 
 @proves("S135", "accepts", "key rotation")
-async def test_a_set_that_left_before_the_rotation_is_not_the_last_word(
+async def test_a_key_set_requested_before_the_rotation_is_fetched_again(
     provider: Provider, signer: Signer
 ) -> None:
     provider.publish(signer.jwk)
@@ -96,7 +96,7 @@ async def test_a_set_that_left_before_the_rotation_is_not_the_last_word(
 
 
 @proves("S135", "accepts", "key rotation")
-async def test_a_key_rotated_in_under_load_refuses_nobody_who_waits_for_it(
+async def test_concurrent_lookups_of_a_new_key_succeed_after_one_fetch(
     provider: Provider, signer: Signer
 ) -> None:
     provider.publish(signer.jwk)
@@ -113,7 +113,7 @@ async def test_a_key_rotated_in_under_load_refuses_nobody_who_waits_for_it(
 
 
 @proves("S135", "accepts", "key rotation")
-async def test_a_new_key_works_at_once(provider: Provider, signer: Signer) -> None:
+async def test_a_new_key_is_found_at_once(provider: Provider, signer: Signer) -> None:
     provider.publish(signer.jwk)
     keys = remote(provider, FakeClock())
     await keys.start()
@@ -125,7 +125,9 @@ async def test_a_new_key_works_at_once(provider: Provider, signer: Signer) -> No
 
 
 @proves("S135", "refuses", "key rotation")
-async def test_a_withdrawn_key_stops_within_its_time(provider: Provider, signer: Signer) -> None:
+async def test_a_withdrawn_key_is_refused_after_the_cache_lifetime(
+    provider: Provider, signer: Signer
+) -> None:
     time = FakeClock()
     provider.publish(signer.jwk)
     issuer = TrustedIssuer(

@@ -37,7 +37,7 @@ from tests.tokens.signer import (
 
 @proves("S125", "accepts", "key confusion")
 @pytest.mark.parametrize("kind", ALGORITHMS)
-async def test_a_token_is_verified_in_every_algorithm(kind: str) -> None:
+async def test_a_token_is_verified_with_every_algorithm(kind: str) -> None:
     signer = Signer(kind)
     identity = await make_verifier(signer).verify(signer.token())
 
@@ -53,7 +53,7 @@ async def test_a_token_is_verified_in_every_algorithm(kind: str) -> None:
 @proves("S125", "refuses", "key confusion")
 @pytest.mark.parametrize("kind", ALGORITHMS)
 @pytest.mark.parametrize("other", ["alg", "signature", "message", "short", "long", "zeros", "ones"])
-async def test_a_signature_of_anything_else_is_refused(kind: str, other: str) -> None:
+async def test_a_wrong_signature_or_algorithm_is_refused(kind: str, other: str) -> None:
     signer = Signer(kind)
     token = signer.token()
     head, payload, _signature = token.split(b".")
@@ -68,7 +68,7 @@ async def test_a_signature_of_anything_else_is_refused(kind: str, other: str) ->
         "ones": lambda: b"\xff" * len(raw),
     }[other]()
     if other == "alg":
-        # The same key under its brother's name.
+        # The same key with another algorithm in the header.
         head = b64(dumps(signer.header(alg="PS256" if kind != "PS256" else "RS256"))).encode()
     with pytest.raises(TokenRejected) as refusal:
         await make_verifier(signer).verify(b".".join((head, payload, b64(changed).encode())))
@@ -85,7 +85,7 @@ async def test_an_algorithm_that_is_not_pinned_is_refused(signer: Signer, alg: s
 
 
 @proves("S125", "refuses", "key confusion")
-async def test_a_public_key_is_no_shared_secret() -> None:
+async def test_a_public_key_is_not_accepted_as_an_hmac_secret() -> None:
     mint = TokenMint(ISSUER, RESOURCE, algorithm="RS256", clock=FakeClock())
     message = f"{b64(dumps(mint.header(alg='HS256')))}.{b64(dumps(mint.claims()))}"
     forged = hmac.new(mint.key.public_pem(), message.encode(), hashlib.sha256).digest()
@@ -101,7 +101,7 @@ async def test_a_public_key_is_no_shared_secret() -> None:
     "kid",
     ["../../../dev/null", "k1' OR '1'='1", "https://evil.example/keys", "K1", "k1 ", "k1\x00", "", "/etc/passwd", "file:///dev/null", "k" * 512],
 )  # fmt: skip
-async def test_a_kid_is_only_ever_compared(signer: Signer, kid: str) -> None:
+async def test_a_kid_that_matches_no_key_exactly_is_refused(signer: Signer, kid: str) -> None:
     with pytest.raises(UnknownKey) as refusal:
         await make_verifier(signer).verify(signer.token(header=signer.header(kid=kid)))
 
@@ -115,9 +115,7 @@ def signing_key(algorithm: SigningAlgorithm) -> PrivateKey:
 
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
 @pytest.mark.parametrize("bad", BAD_TOKENS, ids=str)
-async def test_every_bad_token_that_has_a_name_is_refused(
-    algorithm: SigningAlgorithm, bad: BadToken
-) -> None:
+async def test_every_named_bad_token_is_refused(algorithm: SigningAlgorithm, bad: BadToken) -> None:
     mint = TokenMint(key=signing_key(algorithm), clock=FakeClock())
     trusted = TrustedIssuer(
         issuer=mint.issuer,
@@ -143,19 +141,19 @@ async def test_a_genuine_token_of_another_type_is_refused(signer: Signer, typ: s
 
 @proves("S128", "accepts", "typ must be at+jwt")
 @pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"])
-async def test_the_type_is_a_media_type_and_case_says_nothing(signer: Signer, typ: str) -> None:
+async def test_typ_is_a_case_insensitive_media_type(signer: Signer, typ: str) -> None:
     await make_verifier(signer).verify(signer.token(header=signer.header(typ=typ)))
 
 
 @proves("S133", "refuses", "payload is an object")
 @pytest.mark.parametrize("payload", [b"[]", b'"x"', b"null", b"1", b"", b"[{}]"])
-async def test_a_payload_that_is_no_object_is_refused(signer: Signer, payload: bytes) -> None:
+async def test_a_payload_that_is_not_an_object_is_refused(signer: Signer, payload: bytes) -> None:
     with pytest.raises(MalformedToken):
         await make_verifier(signer).verify(signer.token(payload))
 
 
 @proves("S127", "refuses", "crit, zip and encryption")
-async def test_a_token_inside_a_token_is_refused(signer: Signer) -> None:
+async def test_a_nested_token_is_refused(signer: Signer) -> None:
     for header in (signer.header(cty="JWT"), signer.header()):
         with pytest.raises(MalformedToken):
             await make_verifier(signer).verify(signer.token(signer.token(), header))
@@ -172,7 +170,7 @@ async def test_a_token_inside_a_token_is_refused(signer: Signer) -> None:
         pytest.param(lambda good: good + b"\x00", id="trailing-nul"),
     ],
 )
-async def test_claims_that_two_readers_read_differently_are_refused(
+async def test_ambiguous_or_malformed_claims_are_refused(
     signer: Signer, payload: Callable[[bytes], bytes]
 ) -> None:
     with pytest.raises(MalformedToken):
@@ -181,7 +179,7 @@ async def test_claims_that_two_readers_read_differently_are_refused(
 
 @proves("S129", "accepts", "issuer and its own keys")
 @proves("S129", "refuses", "issuer and its own keys")
-async def test_the_key_of_one_issuer_does_not_sign_for_another() -> None:
+async def test_the_key_of_one_issuer_verifies_no_token_of_another() -> None:
     one, other = Signer("ES256", "one"), Signer("ES256", "other")
     there = "https://other.example"
     verifier = Verifier(
@@ -208,12 +206,12 @@ async def test_the_key_of_one_issuer_does_not_sign_for_another() -> None:
 
 @proves("S129", "refuses", "issuer and its own keys")
 @pytest.mark.parametrize("iss", [ISSUER + "/", "https://evil.example", None, 1, [ISSUER], {}, ...])
-async def test_an_issuer_that_nobody_trusts_is_refused(signer: Signer, iss: object) -> None:
+async def test_an_untrusted_issuer_is_refused(signer: Signer, iss: object) -> None:
     with pytest.raises(UnknownIssuer):
         await make_verifier(signer).verify(signer.token(claims(iss=iss)))
 
 
-async def test_without_a_kid_the_only_fitting_key_is_used(signer: Signer) -> None:
+async def test_without_a_kid_the_only_matching_key_is_used(signer: Signer) -> None:
     rsa = rsa_jwk(rsa_key(), kid="r1", use="sig")
     token = signer.token(header=signer.header(kid=None))
     verifier = make_verifier(signer, signer.jwk, rsa, algorithms=("ES256", "RS256"))
@@ -224,7 +222,7 @@ async def test_without_a_kid_the_only_fitting_key_is_used(signer: Signer) -> Non
         await make_verifier(signer, signer.jwk, second.jwk).verify(token)
 
 
-async def test_a_key_that_names_its_algorithm_serves_no_other() -> None:
+async def test_a_key_with_an_alg_verifies_no_other_algorithm() -> None:
     jwk = rsa_jwk(rsa_key(), kid="k1", alg="RS256")
     verifier = make_verifier(Signer("PS256"), jwk, algorithms=("RS256", "PS256"))
     await verifier.verify(Signer("RS256").token())
@@ -232,7 +230,7 @@ async def test_a_key_that_names_its_algorithm_serves_no_other() -> None:
         await verifier.verify(Signer("PS256").token())
 
 
-async def test_no_refusal_carries_the_token(signer: Signer) -> None:
+async def test_a_refusal_does_not_contain_the_token(signer: Signer) -> None:
     verifier = make_verifier(signer)
     token = signer.token(claims(aud="https://other.example"))
     with pytest.raises(TokenRejected) as refusal:
@@ -244,6 +242,6 @@ async def test_no_refusal_carries_the_token(signer: Signer) -> None:
     assert RESOURCE in refusal.value.detail
 
 
-async def test_a_token_without_a_person_is_a_service(signer: Signer) -> None:
+async def test_a_token_whose_subject_is_its_client_is_a_service(signer: Signer) -> None:
     identity = await make_verifier(signer).verify(signer.token(claims(sub="client-1")))
     assert identity.kind == "service"

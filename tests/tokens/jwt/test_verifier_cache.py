@@ -13,7 +13,7 @@ from tests.tokens.jwt.verifiers import come_twice, keys, make_verifier
 from tests.tokens.signer import ISSUER, NOW, RESOURCE, Signer, claims
 
 
-async def test_a_token_is_remembered_when_it_comes_for_the_second_time(signer: Signer) -> None:
+async def test_a_token_is_cached_at_its_second_use(signer: Signer) -> None:
     verifier = make_verifier(signer)
     token = signer.token()
 
@@ -25,7 +25,7 @@ async def test_a_token_is_remembered_when_it_comes_for_the_second_time(signer: S
     assert hash(second) == hash(first)
 
 
-async def test_tokens_that_come_once_push_nobody_out(signer: Signer) -> None:
+async def test_tokens_used_once_evict_no_cached_token(signer: Signer) -> None:
     verifier = make_verifier(signer, cache_entries=100)
     token = signer.token()
     await come_twice(verifier, token)
@@ -35,7 +35,7 @@ async def test_tokens_that_come_once_push_nobody_out(signer: Signer) -> None:
         assert verifier.recall(token) is not None
 
 
-async def test_a_verified_token_is_recalled_until_it_is_over(signer: Signer) -> None:
+async def test_a_verified_token_is_cached_until_it_expires(signer: Signer) -> None:
     time = FakeClock()
     verifier = make_verifier(signer, clock=time, cache_ttl=1000, leeway=0)
     token = signer.token()
@@ -51,7 +51,7 @@ async def test_a_verified_token_is_recalled_until_it_is_over(signer: Signer) -> 
         await verifier.verify(token)
 
 
-async def test_a_verified_token_is_recalled_for_no_longer_than_asked(signer: Signer) -> None:
+async def test_a_verified_token_is_cached_no_longer_than_the_cache_ttl(signer: Signer) -> None:
     time = FakeClock()
     verifier = make_verifier(signer, clock=time, cache_ttl=60)
     token = signer.token()
@@ -63,7 +63,7 @@ async def test_a_verified_token_is_recalled_for_no_longer_than_asked(signer: Sig
 
 
 @pytest.mark.parametrize("options", [{"cache_ttl": 0}, {"cache_entries": 0}])
-async def test_nothing_is_recalled_when_remembering_is_off(
+async def test_nothing_is_cached_when_the_cache_is_off(
     signer: Signer, options: dict[str, Any]
 ) -> None:
     verifier = make_verifier(signer, **options)
@@ -72,7 +72,7 @@ async def test_nothing_is_recalled_when_remembering_is_off(
     assert verifier.recall(token) is None
 
 
-async def test_at_most_so_many_tokens_are_remembered_and_none_in_clear(signer: Signer) -> None:
+async def test_the_cache_is_bounded_and_stores_no_token_in_clear(signer: Signer) -> None:
     verifier = make_verifier(signer, cache_entries=2)
     tokens = [signer.token(claims(jti=f"t-{n}")) for n in range(3)]
     for token in tokens:
@@ -83,7 +83,7 @@ async def test_at_most_so_many_tokens_are_remembered_and_none_in_clear(signer: S
     assert not any(part.decode() in kept for token in tokens for part in token.split(b"."))
 
 
-async def test_a_refusal_is_not_remembered_as_anything(signer: Signer) -> None:
+async def test_a_refusal_is_not_cached(signer: Signer) -> None:
     verifier = make_verifier(signer)
     for _ in range(2):
         with pytest.raises(TokenRejected):
@@ -93,7 +93,7 @@ async def test_a_refusal_is_not_remembered_as_anything(signer: Signer) -> None:
 
 @proves("S135", "accepts", "key rotation")
 @proves("S135", "refuses", "key rotation")
-async def test_a_new_key_works_at_once_and_a_withdrawn_one_stops(signer: Signer) -> None:
+async def test_a_new_key_is_accepted_at_once_and_a_withdrawn_key_is_refused(signer: Signer) -> None:
     time, published = FakeClock(), [signer.jwk]
     trusted = TrustedIssuer(
         issuer=ISSUER,
@@ -117,7 +117,7 @@ async def test_a_new_key_works_at_once_and_a_withdrawn_one_stops(signer: Signer)
         await verifier.verify(old)
 
 
-async def test_headers_seen_are_remembered_up_to_a_bound(signer: Signer) -> None:
+async def test_the_header_cache_is_bounded(signer: Signer) -> None:
     verifier = make_verifier(signer)
     for n in range(300):
         with pytest.raises(TokenRejected):
@@ -145,7 +145,7 @@ class Changing:
         raise KeysUnavailable("never asked")
 
 
-async def test_a_token_verified_while_the_keys_changed_is_not_remembered(signer: Signer) -> None:
+async def test_a_token_verified_while_the_keys_changed_is_not_cached(signer: Signer) -> None:
     source: KeySource = Changing(keys(signer.jwk))
     trusted = TrustedIssuer(issuer=ISSUER, audience=RESOURCE, algorithms=("ES256",), keys=source)
     verifier = Verifier([trusted], clock=FakeClock())
@@ -155,7 +155,7 @@ async def test_a_token_verified_while_the_keys_changed_is_not_remembered(signer:
     assert verifier.recall(token) is None
 
 
-async def test_closing_forgets_every_token(signer: Signer) -> None:
+async def test_closing_the_verifier_clears_its_cache(signer: Signer) -> None:
     verifier = make_verifier(signer)
     await verifier.start()
     token = signer.token()

@@ -29,7 +29,9 @@ from tests.tokens.signer import ISSUER, RESOURCE
         ({"algorithms": ("es256",)}, "unknown-algorithm"),
     ],
 )
-def test_an_issuer_that_is_not_decided_is_not_trusted(changes: dict[str, Any], reason: str) -> None:
+def test_incomplete_or_unsafe_issuer_settings_are_refused(
+    changes: dict[str, Any], reason: str
+) -> None:
     good: dict[str, Any] = {"issuer": ISSUER, "audience": RESOURCE}
     TrustedIssuer(**good)
     with pytest.raises(ConfigurationError) as refusal:
@@ -39,7 +41,7 @@ def test_an_issuer_that_is_not_decided_is_not_trusted(changes: dict[str, Any], r
     assert refusal.value.hint
 
 
-def test_a_verifier_without_issuers_or_with_one_twice_is_not_made() -> None:
+def test_a_verifier_without_issuers_or_with_a_duplicate_is_refused() -> None:
     one = TrustedIssuer(issuer=ISSUER, audience=RESOURCE)
     for issuers, reason in (([], "no-issuers"), ([one, one], "issuer-twice")):
         with pytest.raises(ConfigurationError) as refusal:
@@ -47,7 +49,7 @@ def test_a_verifier_without_issuers_or_with_one_twice_is_not_made() -> None:
         assert refusal.value.reason == reason
 
 
-def test_what_is_trusted_can_be_told() -> None:
+def test_the_trusted_issuers_can_be_listed() -> None:
     judge = Verifier([TrustedIssuer(issuer=ISSUER, audience=RESOURCE)])
     (said,) = judge.describe()
     assert said["issuer"] == ISSUER

@@ -25,7 +25,7 @@ from tests.tokens.stub_issuer import (
 )
 
 
-async def test_who_is_calling_is_what_the_issuer_says() -> None:
+async def test_the_identity_comes_from_the_introspection_response() -> None:
     verifier, stub = opaque_verifier(active(roles=["staff"]))
 
     caller = await verifier.verify(TOKEN)
@@ -38,7 +38,7 @@ async def test_who_is_calling_is_what_the_issuer_says() -> None:
     assert [url for url, _ in stub.requests] == [ENDPOINT]
 
 
-async def test_the_client_shows_its_secret_in_the_header_by_default() -> None:
+async def test_the_client_uses_client_secret_basic_by_default() -> None:
     verifier, stub = opaque_verifier(
         issuer=opaque(lookup=lookup(client_id="a b", client_secret="ö:%"))
     )
@@ -55,7 +55,7 @@ async def test_the_client_shows_its_secret_in_the_header_by_default() -> None:
     assert question.accept == "application/json"
 
 
-async def test_the_client_may_show_its_secret_in_the_form() -> None:
+async def test_the_client_can_use_client_secret_post() -> None:
     verifier, stub = opaque_verifier(issuer=opaque(lookup=lookup(method="client_secret_post")))
 
     await verifier.verify(TOKEN)
@@ -65,7 +65,7 @@ async def test_the_client_may_show_its_secret_in_the_form() -> None:
     assert stub.form()["client_secret"] == "s3cret"
 
 
-async def test_the_client_may_sign_with_a_key_and_send_no_secret() -> None:
+async def test_the_client_can_use_private_key_jwt() -> None:
     key = PrivateKey.generate()
     way = Introspection(client_id="mcp-server", private_key=key, endpoint=ENDPOINT)
     verifier, stub = opaque_verifier(issuer=opaque(lookup=way))
@@ -83,7 +83,7 @@ async def test_the_client_may_sign_with_a_key_and_send_no_secret() -> None:
     assert "client_secret" not in form
 
 
-async def test_the_endpoint_is_found_through_the_issuers_metadata_once() -> None:
+async def test_the_discovered_endpoint_is_cached_for_an_hour() -> None:
     metadata = {"issuer": ISSUER, "introspection_endpoint": "https://opaque.example/ask"}
 
     def says(url: str) -> FetchResponse:
@@ -129,7 +129,7 @@ async def test_without_a_usable_endpoint_in_the_metadata_no_token_is_sent(metada
     assert len(stub.requests) == first
 
 
-async def test_inside_a_network_of_containers_the_issuer_is_asked_there() -> None:
+async def test_the_internal_url_is_used_for_introspection() -> None:
     metadata = {"issuer": ISSUER, "introspection_endpoint": ENDPOINT}
     stub = StubIssuer(lambda url: answer(metadata if "/.well-known/" in url else active()))
     issuer = opaque(lookup=lookup(endpoint=None), internal_url="http://idp:8080")

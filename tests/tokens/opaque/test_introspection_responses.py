@@ -49,7 +49,7 @@ from tests.tokens.stub_issuer import ISSUER, NOW, RESOURCE, TOKEN, active, looku
         pytest.param({"at_hash": "x"}, WrongType, id="id-token-by-claim"),
     ],
 )
-async def test_a_live_token_is_refused_that_is_wrong_in_one_way(
+async def test_an_active_token_with_one_wrong_member_is_refused(
     changes: dict[str, Any], refusal: type[TokenRejected]
 ) -> None:
     verifier, _ = opaque_verifier(active(**changes))
@@ -75,13 +75,13 @@ async def test_a_live_token_is_refused_that_is_wrong_in_one_way(
         {"exp": NOW + 40 * 86400},
     ],
 )
-async def test_what_rfc_7662_leaves_open_is_accepted(changes: dict[str, Any]) -> None:
+async def test_variations_that_rfc_7662_allows_are_accepted(changes: dict[str, Any]) -> None:
     verifier, _ = opaque_verifier(active(**changes))
 
     assert (await verifier.verify(TOKEN)).key == (ISSUER, "alice")
 
 
-async def test_untyped_answers_are_accepted_where_the_operator_says_so() -> None:
+async def test_insecure_untyped_accepts_untyped_responses_but_no_refresh_token() -> None:
     way = lookup(insecure_untyped=True)
     verifier, _ = opaque_verifier(active(token_type=...), issuer=opaque(lookup=way))
     refreshing, _ = opaque_verifier(
@@ -93,7 +93,7 @@ async def test_untyped_answers_are_accepted_where_the_operator_says_so() -> None
         await refreshing.verify(TOKEN)
 
 
-async def test_a_token_that_is_not_active_is_refused_and_asked_about_again() -> None:
+async def test_an_inactive_token_is_refused_and_not_cached() -> None:
     verifier, stub = opaque_verifier({"active": False})
 
     for _ in range(2):
@@ -105,7 +105,7 @@ async def test_a_token_that_is_not_active_is_refused_and_asked_about_again() -> 
 
 
 @pytest.mark.parametrize("said", ["true", "false", 1, None, {}, [True], ...])
-async def test_whether_it_is_active_is_true_or_false_and_nothing_like_it(said: Any) -> None:
+async def test_active_must_be_a_json_boolean(said: Any) -> None:
     verifier, _ = opaque_verifier(active(active=said))
 
     with pytest.raises(LookupUnavailable) as refusal:
@@ -118,9 +118,7 @@ async def test_whether_it_is_active_is_true_or_false_and_nothing_like_it(said: A
     ("client", "admitted"),
     [("client-1", True), ("client-2", True), ("client-3", False), (..., False)],
 )
-async def test_where_clients_are_named_the_token_must_be_one_of_theirs(
-    client: Any, admitted: bool
-) -> None:
+async def test_the_token_must_belong_to_a_configured_client(client: Any, admitted: bool) -> None:
     issuer = opaque(audience=(), client_ids=("client-1", "client-2"))
     verifier, _ = opaque_verifier(
         active(client_id=client, aud="https://idp.example"), issuer=issuer
@@ -137,7 +135,7 @@ async def test_where_clients_are_named_the_token_must_be_one_of_theirs(
     ("changes", "refusal"),
     [({}, None), ({"aud": "x"}, WrongAudience), ({"client_id": "client-3"}, WrongClient)],
 )
-async def test_where_both_are_named_both_must_hold(
+async def test_audience_and_client_must_both_match_where_both_are_configured(
     changes: dict[str, Any], refusal: type[TokenRejected] | None
 ) -> None:
     verifier, _ = opaque_verifier(active(**changes), issuer=opaque(client_ids=("client-1",)))
@@ -156,7 +154,7 @@ async def test_where_both_are_named_both_must_hold(
         ({}, "person", "alice"),
     ],
 )
-async def test_a_token_without_a_person_is_its_clients_own(
+async def test_a_token_without_a_person_has_its_client_as_subject(
     changes: dict[str, Any], kind: str, subject: str
 ) -> None:
     verifier, _ = opaque_verifier(active(**changes))
@@ -166,13 +164,13 @@ async def test_a_token_without_a_person_is_its_clients_own(
     assert (caller.kind, caller.subject) == (kind, subject)
 
 
-async def test_a_token_without_an_end_ends_within_the_hour_here() -> None:
+async def test_a_token_without_exp_expires_after_an_hour() -> None:
     verifier, _ = opaque_verifier(active(exp=...))
 
     assert (await verifier.verify(TOKEN)).expires_at == NOW + 3600
 
 
-async def test_the_token_is_not_kept_with_what_is_known_of_it() -> None:
+async def test_the_claims_do_not_contain_the_token() -> None:
     verifier, _ = opaque_verifier(active(token=TOKEN.decode()))
 
     caller = await verifier.verify(TOKEN)
@@ -181,13 +179,13 @@ async def test_the_token_is_not_kept_with_what_is_known_of_it() -> None:
     assert "active" not in caller.claims
 
 
-async def test_a_token_that_never_ends_may_say_so_with_the_year_9999() -> None:
+async def test_a_token_with_exp_in_the_year_9999_is_accepted() -> None:
     verifier, _ = opaque_verifier(active(exp=253_402_300_799))
 
     assert (await verifier.verify(TOKEN)).expires_at == 253_402_300_799
 
 
-async def test_a_claim_that_is_a_huge_number_locks_nobody_out() -> None:
+async def test_a_claim_with_a_huge_number_is_accepted() -> None:
     verifier, _ = opaque_verifier(active(employee=10**30))
 
     caller = await verifier.verify(TOKEN)

@@ -14,7 +14,7 @@ from tests.tokens.stub_issuer import NOW, TOKEN, active, answer, lookup, opaque
 
 @proves("S136", "accepts", "revoked tokens are refused")
 @proves("S136", "refuses", "revoked tokens are refused")
-async def test_a_revoked_token_is_refused_when_the_time_of_the_answer_is_over() -> None:
+async def test_a_revoked_token_is_refused_when_the_cached_response_expires() -> None:
     time = FakeClock()
     verifier, stub = opaque_verifier(clock=time, issuer=opaque(lookup=lookup(cache_ttl=60)))
     await verifier.verify(TOKEN)
@@ -32,7 +32,7 @@ async def test_a_revoked_token_is_refused_when_the_time_of_the_answer_is_over() 
 
 @pytest.mark.parametrize("options", [{"ttl": 0}, {"cache_ttl": 0}, {"cache_entries": 0}])
 @proves("S136", "refuses", "revoked tokens are refused")
-async def test_zero_asks_every_time(options: dict[str, Any]) -> None:
+async def test_without_a_cache_every_request_causes_a_lookup(options: dict[str, Any]) -> None:
     way = lookup(cache_ttl=options.pop("ttl", 60))
     verifier, stub = opaque_verifier(issuer=opaque(lookup=way), **options)
 
@@ -43,7 +43,7 @@ async def test_zero_asks_every_time(options: dict[str, Any]) -> None:
     assert len(stub.requests) == 3
 
 
-async def test_no_answer_holds_beyond_the_tokens_end() -> None:
+async def test_no_response_is_cached_beyond_the_expiry_of_its_token() -> None:
     time = FakeClock()
     verifier, _ = opaque_verifier(
         active(exp=NOW + 5), clock=time, issuer=opaque(lookup=lookup(cache_ttl=600)), cache_ttl=600
@@ -55,7 +55,7 @@ async def test_no_answer_holds_beyond_the_tokens_end() -> None:
     assert verifier.recall(TOKEN) is None
 
 
-async def test_requests_with_one_token_wait_for_one_question() -> None:
+async def test_concurrent_requests_with_one_token_cause_one_lookup() -> None:
     verifier, stub = opaque_verifier(issuer=opaque(lookup=lookup(cache_ttl=0)))
 
     callers = await asyncio.gather(*(verifier.verify(TOKEN) for _ in range(100)))
@@ -65,7 +65,7 @@ async def test_requests_with_one_token_wait_for_one_question() -> None:
     assert len(stub.requests) == 11
 
 
-async def test_a_closed_verifier_has_forgotten_everything() -> None:
+async def test_a_closed_verifier_has_an_empty_cache() -> None:
     verifier, _ = opaque_verifier()
     await verifier.verify(TOKEN)
 

@@ -33,7 +33,7 @@ async def told(verifier: CredentialVerifier, token: bytes) -> int:
         *(pytest.param(answer({}, status), id=str(status)) for status in (429, 502, 503, 504)),
     ],
 )
-async def test_an_issuer_that_is_down_is_not_asked_by_every_caller(
+async def test_an_issuer_that_is_down_is_not_asked_again_before_the_pause_ends(
     said: FetchResponse | FetchFailed,
 ) -> None:
     verifier, stub, time = asking(said)
@@ -57,7 +57,7 @@ async def test_an_issuer_that_is_down_is_not_asked_by_every_caller(
         pytest.param(FetchRefused("leads to 10.0.0.1"), id="nothing-was-sent"),
     ],
 )
-async def test_what_one_token_can_cause_locks_nobody_else_out(
+async def test_a_failure_for_one_token_does_not_lock_out_other_callers(
     said: FetchResponse | FetchFailed,
 ) -> None:
     verifier, stub, _ = asking(said)
@@ -67,7 +67,7 @@ async def test_what_one_token_can_cause_locks_nobody_else_out(
     assert (await verifier.verify(b"bobs")).issuer == ISSUER
 
 
-async def test_a_token_that_is_not_active_is_no_outage() -> None:
+async def test_an_inactive_token_is_not_an_outage() -> None:
     verifier, stub, _ = asking(answer({"active": False}))
     for token in (b"alices", b"bobs"):
         with pytest.raises(InactiveToken):
@@ -76,7 +76,7 @@ async def test_a_token_that_is_not_active_is_no_outage() -> None:
     assert len(stub.requests) == 2
 
 
-async def test_an_issuer_whose_metadata_cannot_be_had_is_left_in_peace_too() -> None:
+async def test_unavailable_metadata_is_not_fetched_again_before_the_pause_ends() -> None:
     stub, time = StubIssuer(lambda _url: FetchFailed("down")), FakeClock()
     issuer = opaque(lookup=lookup(endpoint=None))
     verifier = CredentialVerifier([issuer], clock=time, fetcher=stub)
@@ -106,7 +106,7 @@ async def test_an_issuer_whose_metadata_cannot_be_had_is_left_in_peace_too() -> 
         pytest.param(answer(b"x", media_type="application/token-introspection+jwt"), id="signed"),
     ],
 )
-async def test_when_nobody_can_say_the_caller_is_told_to_come_again(said: Any) -> None:
+async def test_an_unusable_introspection_response_is_503_with_retry_after(said: Any) -> None:
     verifier, _ = opaque_verifier(said)
 
     with pytest.raises(LookupUnavailable) as refusal:
@@ -125,7 +125,7 @@ async def test_when_nobody_can_say_the_caller_is_told_to_come_again(said: Any) -
         answer(b"", 401, "text/plain"),
     ],
 )
-async def test_credentials_of_ours_that_are_refused_are_no_fault_of_the_callers(said: Any) -> None:
+async def test_refused_introspection_credentials_are_503_for_the_caller(said: Any) -> None:
     time = FakeClock()
     verifier, stub = opaque_verifier(said, clock=time)
 
@@ -143,7 +143,7 @@ async def test_credentials_of_ours_that_are_refused_are_no_fault_of_the_callers(
     assert (await verifier.verify(TOKEN)).subject == "alice"
 
 
-async def test_the_operator_is_told_in_a_sentence_without_a_secret(
+async def test_refused_introspection_credentials_are_logged_without_a_secret(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     verifier, _ = opaque_verifier(answer({}, 401))
@@ -159,7 +159,7 @@ async def test_the_operator_is_told_in_a_sentence_without_a_secret(
 
 
 @pytest.mark.parametrize(("asked_for", "pause"), [("30", 30), ("100000", 60)])
-async def test_an_issuer_that_asks_for_peace_is_left_in_peace(asked_for: str, pause: int) -> None:
+async def test_retry_after_is_respected_up_to_a_minute(asked_for: str, pause: int) -> None:
     time = FakeClock()
     verifier, stub = opaque_verifier(answer({}, 429, retry_after=asked_for), clock=time)
 
@@ -174,7 +174,7 @@ async def test_an_issuer_that_asks_for_peace_is_left_in_peace(asked_for: str, pa
     assert len(stub.requests) == 2
 
 
-async def test_a_known_token_is_served_while_its_issuer_is_down() -> None:
+async def test_a_cached_token_is_served_while_its_issuer_is_down() -> None:
     verifier, stub = opaque_verifier()
     await verifier.verify(TOKEN)
     stub.says = lambda _url: FetchFailed("down")

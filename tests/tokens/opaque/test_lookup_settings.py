@@ -41,7 +41,7 @@ from tests.tokens.stub_issuer import (
         ({"client_id": "x", "client_secret": "s", "cache_ttl": float("nan")}, "not-a-limit"),
     ],
 )
-def test_a_lookup_that_cannot_be_safe_is_refused_at_start(
+def test_incomplete_or_unsafe_introspection_settings_are_refused(
     settings: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(ConfigurationError) as refusal:
@@ -58,7 +58,7 @@ def test_a_lookup_that_cannot_be_safe_is_refused_at_start(
     ],
     ids=["github", "google"],
 )
-def test_no_provider_is_asked_in_the_clear_except_on_this_machine(
+def test_the_url_of_a_provider_must_be_https_except_on_loopback(
     build: Callable[[str], object],
 ) -> None:
     for url in ("http://git.example/api/v3", "git.example/api/v3", "ftp://git.example"):
@@ -72,28 +72,28 @@ def test_no_provider_is_asked_in_the_clear_except_on_this_machine(
 @pytest.mark.parametrize(
     "changes", [{"audience": ()}, {"audience": ""}, {"audience": RESOURCE, "client_ids": ("",)}]
 )
-def test_a_live_token_of_just_anybody_is_not_enough(changes: dict[str, Any]) -> None:
+def test_an_empty_audience_or_client_id_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         opaque(**changes)
 
     assert refusal.value.reason == "undecided-audience"
 
 
-def test_two_issuers_of_tokens_that_nothing_tells_apart_are_refused() -> None:
+def test_two_opaque_issuers_are_refused_as_ambiguous() -> None:
     with pytest.raises(ConfigurationError) as refusal:
         CredentialVerifier([opaque(), opaque(issuer="https://second.example")])
 
     assert refusal.value.reason == "ambiguous-opaque-issuers"
 
 
-def test_without_anybody_to_trust_there_is_no_verifier() -> None:
+def test_a_verifier_without_issuers_is_refused() -> None:
     with pytest.raises(ConfigurationError) as refusal:
         CredentialVerifier([])
 
     assert refusal.value.reason == "no-issuers"
 
 
-def test_no_secret_is_in_any_representation() -> None:
+def test_no_repr_contains_a_secret() -> None:
     issuer = opaque()
     verifier = CredentialVerifier([issuer])
 
@@ -103,7 +103,7 @@ def test_no_secret_is_in_any_representation() -> None:
     assert "mcp-server" in shown
 
 
-async def test_neither_a_question_nor_its_answer_shows_what_it_carries() -> None:
+async def test_the_repr_of_an_introspection_exchange_contains_no_secret() -> None:
     issuer = opaque(lookup=lookup(method="client_secret_post"))
     stub = StubIssuer(lambda _url: answer(active(echo="echo-of-the-token")))
     verifier = CredentialVerifier([issuer], clock=FakeClock(), fetcher=stub)
