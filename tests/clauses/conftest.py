@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clauses.stage import Stage
+from tests.clauses.scripted_servers import Stage
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from doorward.client import BearerChallenge, DiscoveredIssuer, DiscoveryFailed, discover
-from tests.clauses.stage import (
+from tests.clauses.scripted_servers import (
     ISSUER,
     RESOURCE_METADATA,
     SERVER,

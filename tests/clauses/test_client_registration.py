@@ -15,7 +15,7 @@ from doorward.client import (
 )
 from doorward.client.oauth.registration import Registration
 from doorward.errors import ConfigurationError
-from tests.clauses.stage import (
+from tests.clauses.scripted_servers import (
     ISSUER,
     NOW,
     RESOURCE_METADATA,

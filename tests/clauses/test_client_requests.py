@@ -13,7 +13,7 @@ from doorward.client import (
 )
 from doorward.wire.oauth.pkce import challenge_of
 from doorward.wire.oauth.server_metadata import parse
-from tests.clauses.stage import (
+from tests.clauses.scripted_servers import (
     CODE,
     ISSUER,
     RESOURCE_METADATA,

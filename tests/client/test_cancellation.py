@@ -26,7 +26,7 @@ from tests.client.conftest import Open
 from tests.client.fake_issuer import SERVER, FakeIssuer
 from tests.client.test_bridge_sessions import GREETING, INITIALIZED
 from tests.client.test_streams import Chunks, Script, result
-from tests.integrations.stage import Stage
+from tests.integrations.guarded_server import Stage
 from tests.mcp_server.loopback_server import serving
 from tests.mcp_server.rpc_client import person
 

@@ -13,7 +13,7 @@ from doorward.guard.audit.lines import LINES
 from doorward.operations.audit_chain import verify
 from doorward.operations.audit_file import read_head
 from tests.config.conftest import Write
-from tests.config.stand import ORIGIN, PONG, server, standing
+from tests.config.served_configuration import ORIGIN, PONG, server, standing
 from tests.ledger import proves
 from tests.net.tls_server import ok
 from tests.operations.asking import ask

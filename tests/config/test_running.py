@@ -8,7 +8,7 @@ import pytest
 from doorward.config import load
 from doorward.config.service.serving import reload
 from doorward.errors import ConfigurationError
-from tests.config.stand import MCP, ORIGIN, PONG, reason_of, server, standing
+from tests.config.served_configuration import MCP, ORIGIN, PONG, reason_of, server, standing
 from tests.ledger import proves
 from tests.net.tls_server import Answer, ok
 

@@ -15,7 +15,7 @@ from doorward.identity import current_identity
 from doorward.integrations.declared_rules import requires
 from doorward.integrations.mcp_sdk.adapter import BEARER_PLACEHOLDER
 from tests.integrations.conftest import Library
-from tests.integrations.stage import ACCEPT, HELLO, Stage
+from tests.integrations.guarded_server import ACCEPT, HELLO, Stage
 from tests.integrations.test_tools_and_lists import result_of
 from tests.ledger import proves
 

@@ -23,7 +23,7 @@ from doorward.integrations.declared_rules import requires
 from doorward.policy import Policy
 from tests.downstream.issuer import Issuer, granting, issuing
 from tests.integrations.conftest import Library
-from tests.integrations.stage import Stage
+from tests.integrations.guarded_server import Stage
 
 MODES = pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
 DETAIL = "consent_required"

@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity
 from doorward.integrations.fastapi import CurrentUser, signed_in
-from tests.integrations.stage import ACCEPT, Stage
+from tests.integrations.guarded_server import ACCEPT, Stage
 
 OPEN = {"serve_other_paths": True}
 

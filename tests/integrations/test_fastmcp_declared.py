@@ -18,7 +18,7 @@ from doorward.integrations.declared_rules import requires
 from doorward.integrations.fastmcp import protect
 from doorward.integrations.mcp_sdk import protect as protect_sdk
 from doorward.policy import Policy, Rule
-from tests.integrations.stage import META, Stage
+from tests.integrations.guarded_server import META, Stage
 from tests.integrations.test_tools_and_lists import names, result_of
 
 

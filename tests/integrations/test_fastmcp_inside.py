@@ -42,7 +42,7 @@ from tests.integrations.fastmcp_shop import (
     with_author,
     with_transform,
 )
-from tests.integrations.stage import ACCEPT, HELLO, Stage
+from tests.integrations.guarded_server import ACCEPT, HELLO, Stage
 from tests.integrations.test_fastmcp_names import call
 from tests.integrations.test_tools_and_lists import names, result_of
 from tests.ledger import proves

@@ -9,7 +9,7 @@ import pytest
 
 from doorward.integrations.fastmcp import protect
 from tests.integrations.fastmcp_shop import AS_TOOLS, POLICY, WAYS, Made, Shop, Way, inside
-from tests.integrations.stage import Stage
+from tests.integrations.guarded_server import Stage
 from tests.integrations.test_tools_and_lists import REVISIONS
 from tests.ledger import proves
 

@@ -15,7 +15,7 @@ from doorward.integrations.fastmcp import GuardAuth, protect
 from doorward.integrations.mcp_sdk.adapter import BEARER_PLACEHOLDER
 from doorward.policy import Policy, Rule
 from tests.e2e.processes import free_port
-from tests.integrations.stage import Stage
+from tests.integrations.guarded_server import Stage
 from tests.integrations.test_tools_and_lists import names
 from tests.ledger import proves
 from tests.mcp_server import loopback_server as loopback

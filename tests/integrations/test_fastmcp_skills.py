@@ -11,7 +11,7 @@ from fastmcp.skills.provider import SkillCatalogProvider
 from doorward.integrations.fastmcp import protect
 from doorward.policy import Policy
 from tests.integrations.fastmcp_shop import ADMIN, POLICY, READ, mounted
-from tests.integrations.stage import META, Stage
+from tests.integrations.guarded_server import META, Stage
 from tests.ledger import proves
 
 SKILLS = "io.modelcontextprotocol/skills"

@@ -11,7 +11,7 @@ from fastmcp_tasks import TasksExtension
 from doorward.integrations.declared_rules import requires
 from doorward.integrations.fastmcp import protect
 from doorward.policy import Policy, Rule
-from tests.integrations.stage import Stage
+from tests.integrations.guarded_server import Stage
 from tests.integrations.test_tools_and_lists import result_of
 from tests.integrations.test_two_issuers import TASKS, A, B, alices, task_of
 from tests.ledger import proves

@@ -27,7 +27,7 @@ from doorward.integrations.declared_rules import requires
 from doorward.mcp_server import McpServer
 from doorward.policy import Policy, Rule
 from tests.integrations.conftest import LIBRARIES, add_tools
-from tests.integrations.stage import BASE, Stage
+from tests.integrations.guarded_server import BASE, Stage
 from tests.integrations.test_tools_and_lists import names, result_of
 
 METADATA = "/.well-known/oauth-protected-resource"

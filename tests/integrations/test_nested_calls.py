@@ -10,7 +10,7 @@ from mcp.server.mcpserver import Context, MCPServer
 from doorward.integrations.declared_rules import requires
 from doorward.integrations.mcp_sdk import protect
 from doorward.policy import Policy, Rule
-from tests.integrations.stage import Stage
+from tests.integrations.guarded_server import Stage
 from tests.integrations.test_tools_and_lists import result_of
 from tests.ledger import proves
 

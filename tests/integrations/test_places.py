@@ -27,7 +27,7 @@ from doorward.integrations.declared_rules import requires
 from doorward.integrations.fastmcp import GuardAuth
 from doorward.policy import Policy, Rule
 from tests.integrations.conftest import Library, add_tools
-from tests.integrations.stage import Stage
+from tests.integrations.guarded_server import Stage
 from tests.integrations.test_tools_and_lists import names, result_of
 from tests.net.http_server import listening
 

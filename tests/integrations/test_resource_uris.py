@@ -10,7 +10,7 @@ import pytest
 from doorward import Guard, McpServer, Policy, Rule
 from doorward.errors import ConfigurationError
 from doorward.integrations.declared_rules import requires
-from tests.integrations.stage import Stage
+from tests.integrations.guarded_server import Stage
 from tests.integrations.test_tools_and_lists import result_of
 from tests.ledger import proves
 

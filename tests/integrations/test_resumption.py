@@ -11,7 +11,7 @@ from mcp_types import JSONRPCMessage
 from doorward.integrations.declared_rules import requires
 from doorward.integrations.mcp_sdk import protect
 from tests.integrations.conftest import Library
-from tests.integrations.stage import ACCEPT, HELLO, Stage
+from tests.integrations.guarded_server import ACCEPT, HELLO, Stage
 from tests.ledger import proves
 
 # mypy: disable-error-code="untyped-decorator"

@@ -11,7 +11,7 @@ import pytest
 from doorward.integrations.declared_rules import requires
 from doorward.policy import Policy, Rule
 from tests.integrations.conftest import Library
-from tests.integrations.stage import Stage
+from tests.integrations.guarded_server import Stage
 
 FORMS = pytest.mark.parametrize("json_response", [True, False], ids=["json", "sse"])
 REVISIONS = pytest.mark.parametrize("revision", ["modern", "legacy"])

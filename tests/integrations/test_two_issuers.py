@@ -19,7 +19,7 @@ from doorward.mcp_server import McpServer
 from doorward.mcp_server.features.tasks import EXTENSION
 from doorward.policy import Policy, Rule
 from tests.integrations.conftest import Library
-from tests.integrations.stage import ACCEPT, HELLO, META, Stage
+from tests.integrations.guarded_server import ACCEPT, HELLO, META, Stage
 from tests.integrations.test_tools_and_lists import REVISIONS, result_of
 from tests.ledger import proves
 from tests.net.http_server import TRUSTS_NOBODY

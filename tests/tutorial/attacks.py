@@ -13,8 +13,8 @@ import httpx2
 from doorward.jose.compact import encode_segment
 from doorward.jose.private_key import signing_input
 from doorward.testing import PrivateKey
+from tests.tutorial.in_process import Caller, key
 from tests.tutorial.mix_up import hands_over_the_code
-from tests.tutorial.stage import Caller, key
 
 # The servers; step 11 is a client, and runs beside step 10.
 STEPS = tuple(range(1, 11))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.tutorial.attacks import ATTACKS, EVERY, STEPS, Attack
-from tests.tutorial.stage import LEGACY, MODERN, caller_of, module
+from tests.tutorial.in_process import LEGACY, MODERN, caller_of, module
 
 CASES = [
     pytest.param(attack, step, id=f"{attack.name}-{step}")

@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from mcp_http import step1
 from mcp_http.stage import run
-from tests.tutorial.stage import key, module
+from tests.tutorial.in_process import key, module
 
 WITH_KEYS = (5, 6, 7, 8, 9)
 

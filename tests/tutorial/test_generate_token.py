@@ -12,8 +12,8 @@ import pytest
 
 from doorward.jose.pem import read_public_pem
 from tests.conftest import ROOT
+from tests.tutorial.in_process import ADDRESS, RESOURCE
 from tests.tutorial.places import STEPS_FOLDER
-from tests.tutorial.stage import ADDRESS, RESOURCE
 
 _SPEC = importlib.util.spec_from_file_location("gen", STEPS_FOLDER / "generate_token.py")
 assert _SPEC is not None

@@ -26,7 +26,7 @@ from doorward.wire.jsonrpc.envelope import Malformed, read_envelope
 from doorward.wire.oauth import resource_metadata
 from doorward.wire.oauth.challenge import parse_challenges
 from mcp_http import stage, step1, step2, step3, step5, step6, step7, step8, step9, tools
-from tests.tutorial.stage import ADDRESS, META, MODERN, RESOURCE, caller_of, key, mint
+from tests.tutorial.in_process import ADDRESS, META, MODERN, RESOURCE, caller_of, key, mint
 
 
 @pytest.mark.parametrize(

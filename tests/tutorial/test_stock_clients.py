@@ -11,7 +11,7 @@ from mcp_types.methods import validate_server_result
 
 from tests.mcp_server.loopback_server import serving
 from tests.tutorial.attacks import STEPS
-from tests.tutorial.stage import ADDRESS, PROVIDER, application, mint
+from tests.tutorial.in_process import ADDRESS, PROVIDER, application, mint
 from tests.tutorial.transcripts import transcript
 
 EVERYTHING = {"mcp:read", "mcp:tools", "mcp:prompts"}

@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 
 from tests.tutorial.attacks import STEPS
-from tests.tutorial.stage import LEGACY, Caller, caller_of, key
+from tests.tutorial.in_process import LEGACY, Caller, caller_of, key
 
 # The headers that matter: what the client says that is MCP's or OAuth's, and what the server says
 # that tells the client what to do next.
