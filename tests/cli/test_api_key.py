@@ -32,7 +32,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-def test_the_key_alone_is_printed_and_its_secret_is_nowhere_else(
+def test_only_the_key_is_printed_and_its_secret_is_not_stored(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(make(file, "--scopes", "mcp:read,mcp:tools", "--roles", "ops")) == ExitCode.OK
@@ -82,7 +82,7 @@ def test_a_revoked_key_stays_listed_and_is_refused(
         ApiKeyVerifier(ApiKeyFile(file)).verify(made["api_key"])
 
 
-def test_several_keys_live_beside_one_another(
+def test_several_keys_with_one_name_are_valid_together(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(3):
@@ -105,7 +105,7 @@ def test_several_keys_live_beside_one_another(
         (["revoke", "nobody"], "no-api-keys"),
     ],
 )
-def test_what_cannot_be_carried_out_is_refused_and_nothing_is_made(
+def test_an_invalid_command_is_refused_and_creates_no_file(
     file: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], reason: str
 ) -> None:
     status = run(["api-key", *arguments, "--file", str(file), "--json"])
@@ -115,7 +115,7 @@ def test_what_cannot_be_carried_out_is_refused_and_nothing_is_made(
     assert not file.exists()
 
 
-def test_an_unknown_id_is_told_with_where_to_look(
+def test_revoking_an_unknown_id_is_a_usage_error(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(make(file))
@@ -125,7 +125,7 @@ def test_an_unknown_id_is_told_with_where_to_look(
     assert told(capsys)["error"]["code"] == "unknown-api-key"
 
 
-def test_a_folder_that_does_not_exist_is_not_made(
+def test_a_missing_folder_is_not_created(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run([*make(tmp_path / "no" / "keys.json"), "--json"]) == ExitCode.USAGE
@@ -149,7 +149,7 @@ run(["api-key", "create", "--file", sys.argv[1], "--name", "lost", "--scopes", "
 
 @proves("S232", "refuses", "token store folder")
 @proves("S232", "accepts", "token store folder")
-def test_what_a_killed_process_left_goes_with_the_next_edit_and_no_sooner(file: Path) -> None:
+def test_temporary_files_of_a_killed_process_are_removed_at_the_next_edit(file: Path) -> None:
     run(make(file, "--scopes", "a"))
     others = [".api-keys-other.json-abcdefgh", ".api-keys-abcdefgh", ".api-keys-keys.json-short"]
     for name in others:
@@ -178,7 +178,7 @@ def test_what_a_killed_process_left_goes_with_the_next_edit_and_no_sooner(file: 
     assert len(read_keys(file)) == 2
 
 
-def test_an_edit_that_is_under_way_keeps_its_file(
+def test_the_temporary_file_of_a_running_edit_is_kept(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(make(file, "--scopes", "a"))

@@ -25,7 +25,7 @@ def audit(tmp_path: Path) -> Path:
 
 
 @proves("S215", "accepts", "audit chain")
-def test_an_audit_file_as_it_was_written_is_intact(doorward: Command, audit: Path) -> None:
+def test_an_unchanged_audit_file_is_intact(doorward: Command, audit: Path) -> None:
     ended = doorward("audit", "verify", str(audit), "--json")
 
     assert ended.status == ExitCode.OK
@@ -36,7 +36,9 @@ def test_an_audit_file_as_it_was_written_is_intact(doorward: Command, audit: Pat
 
 
 @proves("S215", "refuses", "audit chain")
-def test_a_changed_line_is_named_and_the_status_says_so(doorward: Command, audit: Path) -> None:
+def test_a_changed_line_is_named_and_the_exit_code_is_not_zero(
+    doorward: Command, audit: Path
+) -> None:
     audit.write_text(audit.read_text().replace('"time":2.0', '"time":9.0'))
     ended = doorward("audit", "verify", str(audit))
 
@@ -45,7 +47,7 @@ def test_a_changed_line_is_named_and_the_status_says_so(doorward: Command, audit
     assert "has 1 problem." in ended.err
 
 
-def test_the_copy_of_a_head_shows_what_the_file_beside_does_not(
+def test_a_copied_head_file_reveals_truncation(
     doorward: Command, audit: Path, tmp_path: Path
 ) -> None:
     kept = tmp_path / "elsewhere" / "kept.head"
@@ -70,7 +72,7 @@ def test_the_copy_of_a_head_shows_what_the_file_beside_does_not(
         (["audit.jsonl", "--head", "audit.jsonl"], "no-audit-head"),
     ],
 )
-def test_files_that_are_not_there_are_said(
+def test_missing_files_are_a_usage_error(
     doorward: Command, audit: Path, words: list[str], reason: str
 ) -> None:
     there = [str(audit.parent / word) if word.endswith("jsonl") else word for word in words]

@@ -66,7 +66,7 @@ def test_a_stock_stdio_client_lists_and_calls_through_the_bridge(
     assert version == ("2025-11-25" if mode == "legacy" else "2026-07-28")
 
 
-def test_a_token_that_is_over_is_renewed_on_the_way(
+def test_an_expired_token_is_renewed_by_the_bridge(
     demo: Running, signed_in: Path, doorward: Command
 ) -> None:
     before = doorward("whoami", demo.mcp, "--json").document["expires_at"]
@@ -82,9 +82,7 @@ def test_a_token_that_is_over_is_renewed_on_the_way(
     assert doorward("whoami", demo.mcp, "--json").document["expires_at"] >= before
 
 
-def test_without_a_sign_in_the_answer_says_what_to_do_and_no_browser_opens(
-    demo: Running, home: Path
-) -> None:
+def test_without_a_sign_in_the_error_names_the_login_command(demo: Running, home: Path) -> None:
     answer = asyncio.run(ask_once(demo.mcp))
 
     assert answer["id"] == "a"
@@ -92,7 +90,7 @@ def test_without_a_sign_in_the_answer_says_what_to_do_and_no_browser_opens(
     assert f"doorward login {demo.mcp}" in answer["error"]["message"]
 
 
-def test_with_interactive_the_browser_opens_when_a_sign_in_is_needed(
+def test_the_interactive_option_opens_the_browser_for_a_sign_in(
     demo: Running, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = Path(__file__).parent.parent.parent
@@ -126,7 +124,7 @@ async def ask_once(url: str, *arguments: str) -> Any:
     return json.loads(line)
 
 
-def test_a_line_that_is_no_message_is_answered_and_ends_nothing(
+def test_a_malformed_line_gets_a_parse_error_and_the_bridge_continues(
     demo: Running, signed_in: Path
 ) -> None:
     odd = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": [1]}}
@@ -142,7 +140,7 @@ def test_a_line_that_is_no_message_is_answered_and_ends_nothing(
     ]
 
 
-def test_an_address_that_cannot_be_used_ends_the_bridge_with_its_status(home: Path) -> None:
+def test_an_insecure_server_url_ends_the_bridge_with_exit_code_2(home: Path) -> None:
     status, said, wrong = talk("http://mcp.example/mcp", [])
 
     assert (status, said) == (2, [])

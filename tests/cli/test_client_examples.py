@@ -28,7 +28,7 @@ def example(
     sys.modules.pop(name, None)
 
 
-def test_a_stock_client_signs_in_by_one_argument_and_a_restart_needs_no_browser(
+def test_a_stock_client_signs_in_and_a_restart_needs_no_browser(
     example: ModuleType, home: Path, as_user: AsUser
 ) -> None:
     alice = as_user("alice")
@@ -43,7 +43,7 @@ def test_a_stock_client_signs_in_by_one_argument_and_a_restart_needs_no_browser(
     assert len(alice.pages) == pages
 
 
-def test_an_access_token_that_is_over_is_renewed_for_a_stock_client(
+def test_an_expired_access_token_is_renewed_for_a_stock_client(
     example: ModuleType, demo: Running, home: Path, as_user: AsUser
 ) -> None:
     alice = as_user("alice")

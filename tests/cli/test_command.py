@@ -21,7 +21,7 @@ SINGLE = [verb for verb in VERBS if ":" in verb.target]
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
-def test_every_verb_shows_examples_in_its_help(doorward: Command, verb: Verb) -> None:
+def test_every_command_shows_examples_in_its_help(doorward: Command, verb: Verb) -> None:
     ended = doorward(*verb.name.split(), "--help")
 
     assert ended.status == 0
@@ -29,14 +29,14 @@ def test_every_verb_shows_examples_in_its_help(doorward: Command, verb: Verb) ->
 
 
 @pytest.mark.parametrize("verb", SINGLE, ids=lambda verb: verb.name)
-def test_a_verb_has_one_summary_in_the_table_and_in_its_help(verb: Verb) -> None:
+def test_a_command_has_one_summary_in_the_table_and_in_its_docstring(verb: Verb) -> None:
     module, _, function = verb.target.partition(":")
     told = inspect.getdoc(getattr(importlib.import_module(module), function)) or ""
 
     assert told.partition("\n")[0] == verb.help
 
 
-def test_a_list_of_verbs_loads_none_of_them() -> None:
+def test_listing_the_commands_imports_none_of_them() -> None:
     script = """
         import sys
         from doorward.cli.main import run
@@ -63,7 +63,7 @@ def test_a_list_of_verbs_loads_none_of_them() -> None:
         ("who", ["whoami", "who-can"]),
     ],
 )
-def test_completion_offers_the_verbs_of_the_table(typed: str, offered: list[str]) -> None:
+def test_shell_completion_offers_the_commands(typed: str, offered: list[str]) -> None:
     words = f"doorward {typed}"
     done = subprocess.run(
         [sys.executable, "-m", "doorward.cli"],
@@ -81,7 +81,7 @@ def test_completion_offers_the_verbs_of_the_table(typed: str, offered: list[str]
     assert done.stdout.split() == offered
 
 
-def test_the_help_names_every_exit_status(doorward: Command) -> None:
+def test_the_help_names_every_exit_code(doorward: Command) -> None:
     shown = " ".join(doorward("--help").out.split())
 
     for code in ExitCode:
@@ -105,7 +105,7 @@ def test_the_version_is_that_of_the_distribution(doorward: Command) -> None:
         (("login", "https://x.example/mcp", "--port", "x"), "Invalid value"),
     ],
 )
-def test_a_wrong_command_line_is_a_usage_problem(
+def test_a_wrong_command_line_is_a_usage_error(
     doorward: Command, words: tuple[str, ...], problem: str
 ) -> None:
     ended = doorward(*words)
@@ -118,7 +118,7 @@ def test_a_wrong_command_line_is_a_usage_problem(
     assert "--help" in ended.err.splitlines()[-1]
 
 
-def test_a_problem_is_json_where_json_was_asked_for(doorward: Command) -> None:
+def test_an_error_is_json_with_the_json_option(doorward: Command) -> None:
     ended = doorward("tools", "not-a-url", "--json")
 
     assert ended.status == 2
@@ -135,7 +135,7 @@ def test_a_problem_is_json_where_json_was_asked_for(doorward: Command) -> None:
         ("https://no-such-host.invalid/mcp", 4, "unreachable"),
     ],
 )
-def test_an_address_that_leads_nowhere_is_told_apart(
+def test_an_unusable_server_url_has_its_own_reason_and_exit_code(
     doorward: Command, url: str, status: int, reason: str
 ) -> None:
     ended = doorward("login", url)
@@ -144,7 +144,7 @@ def test_an_address_that_leads_nowhere_is_told_apart(
     assert f"({reason})" in ended.err
 
 
-def test_an_interruption_is_quiet(doorward: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interruption_prints_nothing(doorward: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_: str) -> None:
         raise KeyboardInterrupt
 
@@ -157,7 +157,7 @@ def test_an_interruption_is_quiet(doorward: Command, monkeypatch: pytest.MonkeyP
     assert (ended.status, ended.out, ended.err) == (130, "", "")
 
 
-def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
+def test_the_command_line_imports_no_heavy_library() -> None:
     heavy = (
         "sqlalchemy, fastapi, starlette, uvicorn, httpx2, keyring, joserfc, pydantic, cryptography"
     )
@@ -173,7 +173,7 @@ def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_a_pipe_gets_no_colour_and_no_box() -> None:
+def test_output_to_a_pipe_has_no_colour_and_no_box() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "doorward.cli", "tools", "not-a-url"],
         capture_output=True,
@@ -200,12 +200,12 @@ def test_a_pipe_gets_no_colour_and_no_box() -> None:
         ("\r$ rm", "\\x0d$ rm"),
     ],
 )
-def test_text_from_strangers_cannot_steer_the_terminal(text: str, shown: str) -> None:
+def test_control_characters_in_untrusted_text_are_escaped(text: str, shown: str) -> None:
     assert plain(text) == shown
     assert "\n" not in line(text)
 
 
-def test_json_for_a_terminal_means_the_same() -> None:
+def test_json_escaped_for_a_terminal_has_the_same_value() -> None:
     import json
 
     document = {"a": "\x1b[2J\u202e\x9b", "b": "é\U000e0041"}
@@ -247,7 +247,7 @@ SCHEMA = {
         ('text:={"a": [1]}', {"a": [1]}),
     ],
 )
-def test_a_word_is_read_as_the_schema_reads_it(word: str, value: object) -> None:
+def test_an_argument_is_parsed_by_its_schema(word: str, value: object) -> None:
     (got,) = parse_arguments([word], SCHEMA).values()
 
     assert got == value
@@ -269,17 +269,17 @@ def test_a_word_is_read_as_the_schema_reads_it(word: str, value: object) -> None
         ('count:={"a":1,"a":2}', "malformed-argument"),
     ],
 )
-def test_a_word_that_does_not_fit_is_refused(word: str, reason: str) -> None:
+def test_an_argument_that_does_not_fit_its_schema_is_refused(word: str, reason: str) -> None:
     with pytest.raises(UsageProblem) as refusal:
         parse_arguments([word], SCHEMA)
 
     assert refusal.value.reason == reason
 
 
-def test_types_are_found_in_choices() -> None:
+def test_types_are_found_in_schema_alternatives() -> None:
     assert types_of(SCHEMA["properties"]["maybe"]) == {"integer", "null"}
     assert types_of(True) == types_of({}) == frozenset()
 
 
-def test_run_never_ends_the_process() -> None:
+def test_run_returns_the_exit_code_instead_of_exiting() -> None:
     assert run(["--version"]) == 0

@@ -41,7 +41,7 @@ def test_init_writes_a_file_that_check_reads(doorward: Command, home: Path) -> N
     assert checked.status == ExitCode.USAGE
 
 
-def test_check_prints_each_finding_with_its_remedy(doorward: Command, home: Path) -> None:
+def test_check_prints_each_finding_with_its_hint(doorward: Command, home: Path) -> None:
     doorward("init", *FLAGS)
 
     ended = doorward("check", "doorward.toml")
@@ -54,7 +54,7 @@ def test_check_prints_each_finding_with_its_remedy(doorward: Command, home: Path
     assert lines[-1].endswith("1 failed.")
 
 
-def test_init_asks_nobody_where_nobody_is(doorward: Command, home: Path) -> None:
+def test_init_does_not_prompt_without_a_terminal(doorward: Command, home: Path) -> None:
     ended = doorward("init", "--provider", "own")
 
     assert ended.status == ExitCode.USAGE
@@ -62,7 +62,7 @@ def test_init_asks_nobody_where_nobody_is(doorward: Command, home: Path) -> None
     assert not Path("doorward.toml").exists()
 
 
-def test_init_asks_a_person_for_what_no_option_says(
+def test_init_prompts_for_values_without_an_option(
     doorward: Command, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
@@ -85,7 +85,7 @@ def test_init_asks_a_person_for_what_no_option_says(
     assert Path("mine.toml").stat().st_mode & 0o777 == 0o600
 
 
-def test_init_asks_again_after_an_answer_that_cannot_be_used(
+def test_init_repeats_the_prompt_after_an_invalid_answer(
     doorward: Command, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = iter(
@@ -107,7 +107,7 @@ def test_init_asks_again_after_an_answer_that_cannot_be_used(
 
 
 @pytest.mark.parametrize(("taken", "questions"), [("mine.toml", 0), ("google.secret", 1)])
-def test_init_finds_a_file_that_exists_before_its_other_questions(
+def test_init_refuses_an_existing_file_before_further_prompts(
     doorward: Command,
     home: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -132,7 +132,7 @@ def test_init_finds_a_file_that_exists_before_its_other_questions(
     assert Path(taken).read_text() == "mine"
 
 
-def test_init_does_not_overwrite(doorward: Command, home: Path) -> None:
+def test_init_does_not_overwrite_a_file(doorward: Command, home: Path) -> None:
     Path("doorward.toml").write_text("mine")
 
     ended = doorward("init", *FLAGS, "--json")
@@ -147,9 +147,7 @@ def test_check_prints_the_schema(doorward: Command, home: Path) -> None:
     assert json.loads(ended.out)["properties"]["listen"]["description"]
 
 
-def test_serve_refuses_a_file_with_an_error_before_it_listens(
-    doorward: Command, home: Path
-) -> None:
+def test_serve_refuses_an_invalid_file(doorward: Command, home: Path) -> None:
     Path("doorward.toml").write_text("\nlisen = 1\n")
 
     ended = doorward("serve", "--json")

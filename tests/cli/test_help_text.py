@@ -19,7 +19,7 @@ EVERY = ["", *(verb.name for verb in VERBS)]
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 @pytest.mark.parametrize("verb", EVERY)
-def test_help_fits_the_terminal_and_cuts_no_name_off(
+def test_help_fits_the_terminal_width_without_truncated_names(
     doorward: Command, monkeypatch: pytest.MonkeyPatch, verb: str, width: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
@@ -40,7 +40,7 @@ def test_a_long_name_has_a_line_of_its_own(doorward: Command) -> None:
     assert lines[lines.index(name) + 1].strip().startswith("Also fetch client ID metadata")
 
 
-def test_an_example_is_broken_where_a_shell_continues_it() -> None:
+def test_a_long_example_is_wrapped_with_shell_continuations() -> None:
     command = "doorward login https://mcp.example/mcp --scope 'a b' --client-id nightly --port 8765"
 
     lines = shell_lines(command, 60)

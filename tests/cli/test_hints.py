@@ -27,7 +27,7 @@ def command_in(hint: str) -> list[str]:
     return shlex.split(hint.rpartition("un: ")[2])[1:]
 
 
-def test_the_hint_does_not_name_a_sign_in_that_was_just_refused_the_scope(
+def test_the_hint_does_not_repeat_a_sign_in_that_did_not_grant_the_scope(
     doorward: Command, demo: Running, as_user: AsUser
 ) -> None:
     as_user("alice")
@@ -45,7 +45,7 @@ def test_the_hint_does_not_name_a_sign_in_that_was_just_refused_the_scope(
     assert doorward("call", demo.mcp, "audit_log", "--account", "other").status == 0
 
 
-def test_a_sign_in_for_a_missing_scope_asks_for_those_of_the_token_too(
+def test_the_hint_for_a_missing_scope_includes_the_scopes_of_the_token(
     doorward: Command, demo: Running, as_user: AsUser
 ) -> None:
     as_user("alice")
@@ -56,7 +56,7 @@ def test_a_sign_in_for_a_missing_scope_asks_for_those_of_the_token_too(
     assert command_in(hint) == ["login", demo.mcp, "--scope", "mcp:read mcp:tools"]
 
 
-def test_the_refused_scope_is_still_known_after_a_refresh(
+def test_a_scope_that_was_not_granted_is_remembered_after_a_refresh(
     doorward: Command, demo: Running, as_user: AsUser
 ) -> None:
     as_user("alice")
@@ -85,7 +85,7 @@ def test_a_hint_keeps_the_account(
         assert words == ("tools",)
 
 
-def test_an_unknown_tool_leads_to_a_similar_one_and_to_the_list(
+def test_the_hint_for_an_unknown_tool_names_a_similar_one_and_the_list_command(
     doorward: Command, demo: Running, signed_in: Path
 ) -> None:
     similar = doorward("call", demo.mcp, "ad", "a=1")
@@ -99,7 +99,7 @@ def test_an_unknown_tool_leads_to_a_similar_one_and_to_the_list(
     assert hint_of(other) == f"To see all tools, run: doorward tools {demo.mcp}"
 
 
-def test_a_stored_token_that_the_server_refuses_is_not_called_no_sign_in(
+def test_a_refused_stored_token_is_not_reported_as_a_missing_sign_in(
     doorward: Command, demo: Running, signed_in: Path
 ) -> None:
     stored = signed_in / "tokens.json"
@@ -115,7 +115,7 @@ def test_a_stored_token_that_the_server_refuses_is_not_called_no_sign_in(
     assert "operator must check" in hint_of(refused)
 
 
-def test_a_denial_without_a_page_does_not_send_the_user_to_a_page(
+def test_the_hint_for_a_denial_without_a_consent_page_names_the_scopes(
     doorward: Command, demo: Running, as_user: AsUser
 ) -> None:
     guest = as_user("guest")
@@ -143,7 +143,7 @@ def own_certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
 
 
 @pytest.mark.parametrize("words", [("login", "/mcp"), ("tools", "/mcp"), ("idp probe", "")])
-def test_a_certificate_that_is_not_trusted_is_named_with_what_to_do(
+def test_the_hint_for_an_untrusted_certificate_names_ssl_cert_file(
     doorward: Command, own_certificate: tuple[str, Path], words: tuple[str, str]
 ) -> None:
     ended = doorward(*words[0].split(), own_certificate[0] + words[1])
@@ -153,7 +153,7 @@ def test_a_certificate_that_is_not_trusted_is_named_with_what_to_do(
     assert "SSL_CERT_FILE" in hint_of(ended)
 
 
-def test_the_setting_that_the_hint_names_makes_the_certificate_trusted(
+def test_ssl_cert_file_makes_a_certificate_trusted(
     doorward: Command, own_certificate: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, pem = own_certificate

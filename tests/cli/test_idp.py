@@ -35,7 +35,7 @@ def test_the_markdown_table_begins_with_the_four_first_columns(doorward: Command
     assert len(lines) == len(PROVIDERS) + 2
 
 
-def test_behind_doorward_the_table_says_yes_and_names_the_clients(doorward: Command) -> None:
+def test_the_behind_doorward_table_says_yes_and_names_the_clients(doorward: Command) -> None:
     rows = [
         line.split("\t") for line in doorward("idp", "table", "--behind-doorward").out.splitlines()
     ]
@@ -67,7 +67,7 @@ def test_every_cell_has_its_date_and_source(doorward: Command) -> None:
             assert isinstance(cell["verified"], bool)
 
 
-def test_what_the_first_table_said_is_beside_what_is_out_of_date(doorward: Command) -> None:
+def test_the_json_table_contains_outdated_values_with_a_note(doorward: Command) -> None:
     providers = doorward("idp", "table", "--json").document["providers"]
     entra = next(one for one in providers if one["name"] == "entra")["cells"]
 
@@ -76,7 +76,7 @@ def test_what_the_first_table_said_is_beside_what_is_out_of_date(doorward: Comma
     assert entra["rfc7591"]["first_table_outdated"] is None
 
 
-def test_one_provider_is_shown_with_what_to_do(doorward: Command) -> None:
+def test_show_prints_the_instructions_for_a_provider(doorward: Command) -> None:
     ended = doorward("idp", "show", "keycloak")
 
     assert ended.status == 0
@@ -85,7 +85,7 @@ def test_one_provider_is_shown_with_what_to_do(doorward: Command) -> None:
     assert doorward("idp", "show", "keycloak", "--json").document["quirks"][0]["departs_from"]
 
 
-def test_a_provider_without_registration_is_shown_with_what_each_client_needs(
+def test_show_prints_client_settings_for_a_provider_without_registration(
     doorward: Command,
 ) -> None:
     shown = doorward("idp", "show", "okta").out
@@ -100,7 +100,7 @@ def test_a_provider_without_registration_is_shown_with_what_each_client_needs(
     assert "Claude" not in doorward("idp", "show", "descope").out
 
 
-def test_a_provider_that_our_own_client_refuses_is_shown_as_such(doorward: Command) -> None:
+def test_show_says_that_the_doorward_client_refuses_a_provider(doorward: Command) -> None:
     told = "It refuses this provider, because the metadata does not offer PKCE with S256."
 
     assert told in doorward("idp", "show", "entra").out
@@ -112,7 +112,7 @@ def test_every_provider_can_be_shown(doorward: Command, preset: Preset) -> None:
     assert doorward("idp", "show", preset.name).status == 0
 
 
-def test_an_unknown_provider_is_a_usage_problem(doorward: Command) -> None:
+def test_an_unknown_provider_is_a_usage_error(doorward: Command) -> None:
     ended = doorward("idp", "show", "oktaa")
 
     assert ended.status == 2
@@ -129,21 +129,21 @@ def test_an_unknown_provider_is_a_usage_problem(doorward: Command) -> None:
         ("Keycloak", "keycloak"),
     ],
 )
-def test_a_provider_is_found_by_its_other_names(doorward: Command, asked: str, shown: str) -> None:
+def test_a_provider_is_found_by_its_aliases(doorward: Command, asked: str, shown: str) -> None:
     assert doorward("idp", "show", asked, "--json").document["name"] == shown
 
 
-def test_no_two_providers_have_the_same_name() -> None:
+def test_provider_names_and_aliases_are_unique() -> None:
     names = [name for preset in PROVIDERS for name in (preset.name, *preset.aliases)]
 
     assert len(set(names)) == len(names)
 
 
-def test_a_name_like_no_other_leads_to_the_table(doorward: Command) -> None:
+def test_the_hint_for_an_unknown_name_is_the_table_command(doorward: Command) -> None:
     assert "run: doorward idp table" in doorward("idp", "show", "zzz").err
 
 
-def test_a_running_server_is_measured(doorward: Command, demo: Running) -> None:
+def test_probe_measures_a_running_server(doorward: Command, demo: Running) -> None:
     ended = doorward("idp", "probe", demo.url, "--json")
 
     # The demo in this process logs what it refused to the same stream, before the document.
@@ -155,9 +155,7 @@ def test_a_running_server_is_measured(doorward: Command, demo: Running) -> None:
     assert [one["names_the_issuer"] for one in document["documents"]] == [True, True]
 
 
-def test_a_measurement_is_a_table_with_evidence_and_advice(
-    doorward: Command, demo: Running
-) -> None:
+def test_probe_prints_a_table_with_evidence_and_advice(doorward: Command, demo: Running) -> None:
     ended = doorward("idp", "probe", demo.url, "--skip-registration", "--idp", "keycloak")
 
     assert ended.status == 0
@@ -166,9 +164,7 @@ def test_a_measurement_is_a_table_with_evidence_and_advice(
     assert "Included Custom Audience" in ended.out
 
 
-def test_what_the_probe_found_to_be_done_is_not_listed_as_to_do(
-    doorward: Command, demo: Running
-) -> None:
+def test_probe_does_not_list_completed_steps_as_to_do(doorward: Command, demo: Running) -> None:
     told = doorward("idp", "probe", demo.url, "--idp", "keycloak")
     untried = doorward("idp", "probe", demo.url, "--idp", "keycloak", "--skip-registration")
 
@@ -178,9 +174,7 @@ def test_what_the_probe_found_to_be_done_is_not_listed_as_to_do(
     assert "RFC 7591 §3 (not measured; check it)" in untried.out
 
 
-def test_another_issuer_s_document_is_named_with_the_difference(
-    doorward: Command, demo: Running
-) -> None:
+def test_probe_explains_how_two_issuers_differ(doorward: Command, demo: Running) -> None:
     ended = doorward("idp", "probe", f"{demo.url}/", "--json")
 
     assert ended.status == 6
@@ -197,7 +191,7 @@ def test_another_issuer_s_document_is_named_with_the_difference(
         pytest.param(("http://localhost:1/", "--idp", "x"), 2, "unknown-provider", id="unknown"),
     ],
 )
-def test_what_cannot_be_measured_ends_with_its_own_status(
+def test_an_issuer_that_cannot_be_probed_has_its_own_exit_code(
     doorward: Command, words: tuple[str, ...], status: int, reason: str
 ) -> None:
     ended = doorward("idp", "probe", *words)
@@ -207,7 +201,7 @@ def test_what_cannot_be_measured_ends_with_its_own_status(
     assert f"({reason})" in ended.err
 
 
-def test_a_path_without_metadata_says_what_each_address_answered(
+def test_without_metadata_the_error_lists_the_response_of_each_url(
     doorward: Command, demo: Running
 ) -> None:
     ended = doorward("idp", "probe", f"{demo.url}/nowhere")
@@ -226,11 +220,11 @@ def test_a_path_without_metadata_says_what_each_address_answered(
         ("https://a.example", "https://a.example/y", "they differ from '' and '/y' on"),
     ],
 )
-def test_two_issuers_that_look_alike_are_told_apart(named: str, asked: str, told: str) -> None:
+def test_the_difference_between_similar_issuers_is_named(named: str, asked: str, told: str) -> None:
     assert difference(named, asked) == told
 
 
-def test_help_names_every_verb(doorward: Command, tmp_path: Path) -> None:
+def test_the_help_names_every_command(doorward: Command, tmp_path: Path) -> None:
     out = doorward("idp", "--help").out
 
     for verb in ("table", "show", "probe"):

@@ -30,7 +30,7 @@ class Elsewhere(ScriptedUser):
         return True
 
 
-def test_over_ssh_the_last_address_is_pasted(
+def test_the_paste_option_accepts_a_pasted_redirect_url(
     doorward: Command, demo: Running, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice = Elsewhere("alice", "alice-demo")
@@ -52,7 +52,7 @@ def test_over_ssh_the_last_address_is_pasted(
     assert "code=" not in signed_in.out + signed_in.err
 
 
-def test_an_issuer_without_device_flow_says_so(
+def test_the_device_option_is_refused_without_device_flow(
     doorward: Command, demo: Running, as_user: AsUser
 ) -> None:
     refused = doorward("login", demo.mcp, "--device")
@@ -60,7 +60,7 @@ def test_an_issuer_without_device_flow_says_so(
     assert (refused.status, "no-device-flow" in refused.err) == (3, True)
 
 
-def test_the_code_for_another_device_is_shown_with_its_address(
+def test_the_user_code_is_shown_with_the_verification_uri(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     from doorward.cli.output import Output
@@ -81,7 +81,7 @@ def test_the_code_for_another_device_is_shown_with_its_address(
     assert "\nhttps://issuer.example/enter\n" in said
 
 
-def test_one_user_is_two_people_at_one_server(
+def test_two_accounts_at_one_server_are_independent(
     doorward: Command, demo: Running, as_user: AsUser
 ) -> None:
     as_user("alice")
@@ -101,14 +101,14 @@ def test_one_user_is_two_people_at_one_server(
     assert doorward("whoami", demo.mcp, "--account", "home").status == 0
 
 
-def test_a_name_that_cannot_be_one_is_a_usage_problem(doorward: Command, demo: Running) -> None:
+def test_an_invalid_account_name_is_a_usage_error(doorward: Command, demo: Running) -> None:
     refused = doorward("whoami", demo.mcp, "--account", "a b", "--json")
 
     assert refused.status == 2
     assert refused.document["error"]["code"] == "malformed-account"
 
 
-def test_a_client_document_is_written_and_one_that_no_server_reads_is_refused(
+def test_client_document_prints_a_document_or_refuses_an_invalid_url(
     doorward: Command,
 ) -> None:
     written = doorward("client-document", "https://me.example/client.json", "--name", "Mine")

@@ -67,7 +67,7 @@ def piped(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
 
 
-def test_the_matrix_says_who_may_use_each_tool(doorward: Command) -> None:
+def test_the_matrix_lists_the_requirements_of_each_tool(doorward: Command) -> None:
     ended = doorward("who-can", "shop:guard")
 
     assert ended.status == 0
@@ -78,7 +78,7 @@ def test_the_matrix_says_who_may_use_each_tool(doorward: Command) -> None:
     ]
 
 
-def test_the_matrix_in_markdown_is_a_table(doorward: Command) -> None:
+def test_the_matrix_can_be_printed_as_a_markdown_table(doorward: Command) -> None:
     lines = doorward("who-can", "shop:guard", "--markdown").out.splitlines()
 
     assert lines[0] == "| OPERATION | ALL OF THESE SCOPES | A ROLE OF | KINDS OF CALLER |"
@@ -87,20 +87,20 @@ def test_the_matrix_in_markdown_is_a_table(doorward: Command) -> None:
 
 
 @pytest.mark.parametrize("source", ["guard", "policy", "server"])
-def test_the_matrix_as_json_is_what_a_snapshot_holds(doorward: Command, source: str) -> None:
+def test_the_matrix_as_json_lists_scopes_and_roles(doorward: Command, source: str) -> None:
     operations = doorward("who-can", f"shop:{source}", "--json").document["operations"]
 
     assert "refunds" in operations["tools/call refund"]["scopes"]
     assert operations["tools/call refund"]["roles"] == [["manager"]]
 
 
-def test_a_snapshot_that_still_holds_ends_with_zero(doorward: Command, shop: Path) -> None:
+def test_an_unchanged_snapshot_exits_with_zero(doorward: Command, shop: Path) -> None:
     assert doorward("who-can", "shop:guard", "--write", "permissions.json").status == 0
 
     assert doorward("who-can", "shop:guard", "--check", "permissions.json").status == 0
 
 
-def test_a_wider_rule_ends_with_one_and_is_named(doorward: Command, shop: Path) -> None:
+def test_a_wider_rule_is_named_and_exits_with_one(doorward: Command, shop: Path) -> None:
     doorward("who-can", "shop:guard", "--write", "permissions.json")
     changed(shop, set())
 
@@ -110,7 +110,7 @@ def test_a_wider_rule_ends_with_one_and_is_named(doorward: Command, shop: Path) 
     assert ended.out.startswith("tools/call refund\twider\t")
 
 
-def test_a_narrower_rule_ends_with_zero_and_is_named(doorward: Command, shop: Path) -> None:
+def test_a_narrower_rule_is_named_and_exits_with_zero(doorward: Command, shop: Path) -> None:
     doorward("who-can", "shop:guard", "--write", "permissions.json")
     changed(shop, {"refunds", "more"})
 
@@ -130,13 +130,15 @@ def test_a_narrower_rule_ends_with_zero_and_is_named(doorward: Command, shop: Pa
         ("shop:nothing", "no-policy"),
     ],
 )
-def test_a_target_that_is_none_says_why(doorward: Command, target: str, reason: str) -> None:
+def test_an_invalid_target_is_refused_with_its_reason(
+    doorward: Command, target: str, reason: str
+) -> None:
     ended = doorward("who-can", target, "--json")
 
     assert (ended.status, ended.document["error"]["code"]) == (2, reason)
 
 
-def test_a_module_that_fails_is_no_traceback(doorward: Command, shop: Path) -> None:
+def test_a_failing_module_prints_no_traceback(doorward: Command, shop: Path) -> None:
     shop.write_text("raise RuntimeError('no database')\n")
 
     ended = doorward("who-can", "shop:guard")
@@ -146,7 +148,7 @@ def test_a_module_that_fails_is_no_traceback(doorward: Command, shop: Path) -> N
     assert "Traceback" not in ended.err
 
 
-def test_whoever_may_is_told_every_step_and_ends_with_zero(doorward: Command) -> None:
+def test_why_prints_every_step_of_an_allowed_call_and_exits_with_zero(doorward: Command) -> None:
     ended = doorward(
         "why", "alice", "refund", "--at", "shop:guard", "--scopes", "mcp:read,all",
         "--roles", "manager",
@@ -172,7 +174,7 @@ def test_whoever_may_is_told_every_step_and_ends_with_zero(doorward: Command) ->
         (("refund", "--method", "prompts/get"), "unknown-operation"),
     ],
 )
-def test_whoever_may_not_ends_with_one_and_the_reason(
+def test_why_prints_the_reason_of_a_refused_call_and_exits_with_one(
     doorward: Command, words: tuple[str, ...], reason: str
 ) -> None:
     ended = doorward("why", "alice", *words, "--at", "shop:guard", "--json")
@@ -181,7 +183,7 @@ def test_whoever_may_not_ends_with_one_and_the_reason(
     assert ended.document["reason"] == reason
 
 
-def test_a_missing_scope_names_all_that_are_needed(doorward: Command) -> None:
+def test_a_missing_scope_lists_all_required_scopes(doorward: Command) -> None:
     ended = doorward("why", "alice", "refund", "--at", "shop:guard", "--roles", "manager")
 
     assert 'scope="mcp:read refunds"' in ended.err
@@ -202,7 +204,7 @@ def test_a_token_on_standard_input_is_verified_by_the_guard(
     ("wrong", "reason"),
     [({"exp": 1}, "outside-lifetime"), ({"aud": "https://other.example"}, "wrong-audience")],
 )
-def test_a_token_that_the_guard_refuses_explains_nothing_else(
+def test_a_token_that_the_guard_refuses_is_reported_with_its_reason(
     doorward: Command, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any], reason: str
 ) -> None:
     token = MINT.mint("alice", scopes={"mcp:read", "refunds"}, roles={"manager"}, **wrong)
@@ -223,7 +225,7 @@ def test_an_api_key_on_the_command_line_is_refused(doorward: Command) -> None:
     assert key not in ended.out + ended.err
 
 
-def test_without_a_guard_a_token_is_read_and_said_to_be_unverified(
+def test_without_a_guard_a_token_is_decoded_and_reported_as_unverified(
     doorward: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     piped(monkeypatch, MINT.mint("alice", scopes={"refunds"}, roles={"manager"}))
@@ -243,7 +245,7 @@ def test_a_token_on_the_command_line_is_refused(doorward: Command) -> None:
     assert token not in ended.out + ended.err
 
 
-def test_an_invented_kind_is_refused(doorward: Command) -> None:
+def test_an_unknown_kind_is_refused(doorward: Command) -> None:
     ended = doorward("why", "x", "refund", "--at", "shop:guard", "--kind", "robot", "--json")
 
     assert (ended.status, ended.document["error"]["code"]) == (2, "not-a-kind")
@@ -282,7 +284,7 @@ bare = guarded()
 @proves("S193", "accepts", "an empty matrix fails")
 @proves("S193", "refuses", "an empty matrix fails")
 @pytest.mark.parametrize("target", ["guard", "app", "mcp", "web"])
-def test_what_other_servers_offer_is_written_checked_and_explained(
+def test_snapshots_and_explanations_work_for_other_server_types(
     doorward: Command, shop: Path, target: str
 ) -> None:
     shop.write_text(SERVERS.format(scopes={"admin"}))
@@ -307,7 +309,7 @@ def test_what_other_servers_offer_is_written_checked_and_explained(
 @pytest.mark.parametrize(
     "verb", [("who-can",), ("who-can", "--write", "new.json"), ("why", "alice", "refund", "--at")]
 )
-def test_a_guard_that_knows_no_operation_says_so(
+def test_a_guard_without_operations_is_refused(
     doorward: Command, shop: Path, target: str, reason: str, verb: tuple[str, ...]
 ) -> None:
     shop.write_text(SERVERS.format(scopes={"admin"}))

@@ -88,7 +88,7 @@ def port() -> int:
     ],
     indirect=["fake_issuer"],
 )
-def test_the_secret_of_a_person_s_client_goes_the_way_that_the_issuer_advertises(
+def test_the_client_secret_is_sent_by_an_advertised_method(
     doorward: Command, fake_issuer: Registered, secret_file: Path, method: str
 ) -> None:
     words = (*CLIENT, "--issuer", ISSUER, "--client-secret-file", str(secret_file))
@@ -101,7 +101,7 @@ def test_the_secret_of_a_person_s_client_goes_the_way_that_the_issuer_advertises
     assert doorward(*ADD).out.strip() == "5"
 
 
-def test_a_refresh_and_a_later_sign_in_need_no_option(
+def test_a_refresh_and_a_later_sign_in_reuse_the_stored_client(
     doorward: Command, fake_issuer: Registered, secret_file: Path, port: int
 ) -> None:
     fake_issuer.lifetime = 1
@@ -121,7 +121,7 @@ def test_a_refresh_and_a_later_sign_in_need_no_option(
 
 
 @proves("S224", "refuses", "secrets to pinned issuers")
-def test_a_secret_whose_issuer_the_person_never_named_is_not_sent(
+def test_a_client_secret_without_an_issuer_is_not_sent(
     doorward: Command, fake_issuer: Registered, secret_file: Path
 ) -> None:
     refused = doorward("login", SERVER, *CLIENT, "--client-secret-file", str(secret_file))
@@ -131,7 +131,7 @@ def test_a_secret_whose_issuer_the_person_never_named_is_not_sent(
 
 
 @proves("S224", "refuses", "secrets to pinned issuers")
-def test_a_server_that_names_a_thief_does_not_get_the_person_s_secret(
+def test_a_client_secret_is_not_sent_when_the_server_changes_its_issuer(
     doorward: Command, fake_issuer: Registered, secret_file: Path
 ) -> None:
     words = (*CLIENT, "--client-secret-file", str(secret_file))
@@ -148,7 +148,7 @@ def test_a_server_that_names_a_thief_does_not_get_the_person_s_secret(
     assert len(fake_issuer.credentials) == 1
 
 
-def test_a_web_client_signs_in_at_a_server_of_our_own(
+def test_a_confidential_web_client_signs_in_at_the_demo_server(
     doorward: Command,
     demo: Running,
     as_user: Callable[..., ScriptedUser],
@@ -179,9 +179,7 @@ def test_a_web_client_signs_in_at_a_server_of_our_own(
     assert float(renewed.out) == 5.0, renewed.err
 
 
-def test_a_port_in_use_is_an_error_and_no_other_port_is_taken(
-    doorward: Command, fake_issuer: Registered
-) -> None:
+def test_a_configured_port_in_use_is_an_error(doorward: Command, fake_issuer: Registered) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         refused = doorward("login", SERVER, *CLIENT, "--port", str(port))
@@ -192,7 +190,7 @@ def test_a_port_in_use_is_an_error_and_no_other_port_is_taken(
     assert fake_issuer.authorizations == []
 
 
-def test_the_redirect_uri_to_register_and_how_to_use_it_are_told(
+def test_the_error_names_the_redirect_uri_to_register(
     doorward: Command, fake_issuer: Registered
 ) -> None:
     refused = doorward("login", SERVER)
@@ -208,9 +206,7 @@ def test_the_redirect_uri_to_register_and_how_to_use_it_are_told(
     assert fake_issuer.authorizations[0]["redirect_uri"] == uri
 
 
-def test_a_client_id_with_a_typing_error_is_not_the_next_sign_in_s(
-    doorward: Command, fake_issuer: Registered
-) -> None:
+def test_a_refused_client_id_is_not_stored(doorward: Command, fake_issuer: Registered) -> None:
     wrong = doorward("login", SERVER, "--client-id", "wbe-app")
     again = doorward("login", SERVER)
 
@@ -219,7 +215,7 @@ def test_a_client_id_with_a_typing_error_is_not_the_next_sign_in_s(
     assert "(no-registration)" in again.err
 
 
-def test_a_wrong_secret_is_told_with_the_method_that_it_was_sent_by(
+def test_the_error_for_a_wrong_secret_names_the_authentication_method(
     doorward: Command, fake_issuer: Registered, secret_file: Path
 ) -> None:
     secret_file.write_text("another")
@@ -233,7 +229,7 @@ def test_a_wrong_secret_is_told_with_the_method_that_it_was_sent_by(
     assert "another" not in refused.err
 
 
-def test_a_browser_that_never_comes_back_is_told_with_the_redirect_uri(
+def test_the_timeout_error_names_the_redirect_uri(
     doorward: Command, fake_issuer: Registered, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webbrowser, "open", lambda *_, **__: True)
@@ -257,7 +253,7 @@ def test_a_browser_that_never_comes_back_is_told_with_the_redirect_uri(
         ),
     ],
 )
-def test_half_a_client_is_refused_before_anybody_is_asked(
+def test_incomplete_client_options_are_refused_before_any_request(
     doorward: Command,
     fake_issuer: Registered,
     secret_file: Path,
@@ -271,7 +267,7 @@ def test_half_a_client_is_refused_before_anybody_is_asked(
     assert SECRET not in refused.err
 
 
-def test_a_call_sends_a_person_to_the_sign_in(
+def test_call_refuses_client_options_without_service(
     doorward: Command, fake_issuer: Registered, secret_file: Path
 ) -> None:
     refused = doorward(*ADD, *CLIENT, "--client-secret-file", str(secret_file))

@@ -107,7 +107,7 @@ def command_in(text: str) -> str | None:
 
 
 @proves("S223", "refuses", "printed commands are quoted")
-async def test_a_scope_that_a_shell_would_run_is_in_no_command() -> None:
+async def test_a_scope_with_shell_code_is_not_printed_in_a_command() -> None:
     refusal = await refusal_for(f"mcp:read {ATTACK}")
 
     assert command_in(refusal.hint) is None
@@ -117,7 +117,7 @@ async def test_a_scope_that_a_shell_would_run_is_in_no_command() -> None:
 
 
 @proves("S223", "accepts", "printed commands are quoted")
-async def test_honest_scopes_are_in_the_command_and_arrive(shell: Shell) -> None:
+async def test_ordinary_scopes_are_quoted_in_the_command(shell: Shell) -> None:
     refusal = await refusal_for(" ".join(HONEST))
 
     command = command_in(refusal.hint)
@@ -131,7 +131,7 @@ async def test_honest_scopes_are_in_the_command_and_arrive(shell: Shell) -> None
     max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(scopes=SCOPES)
-async def test_whatever_a_server_says_a_paste_runs_one_command_or_none(
+async def test_a_pasted_hint_runs_at_most_the_login_command(
     shell: Shell, capsys: pytest.CaptureFixture[str], scopes: list[str]
 ) -> None:
     refusal = await refusal_for(" ".join(scopes))
@@ -149,7 +149,7 @@ async def test_whatever_a_server_says_a_paste_runs_one_command_or_none(
         assert found == []
 
 
-def test_no_sentence_puts_a_value_into_a_command_by_hand() -> None:
+def test_no_message_formats_a_value_into_a_command() -> None:
     begun = re.compile(r"(doorward [a-z]+(-[a-z]+)?|chmod [0-7]+|pip install)( [^.,:]*)?$")
     found = [
         f"{path.name}:{text.lineno}"
@@ -169,7 +169,9 @@ def test_no_sentence_puts_a_value_into_a_command_by_hand() -> None:
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(url=TOKENS, account=st.none() | st.sampled_from(["work", "-h", "a@b"]))
-def test_an_address_arrives_as_it_was_typed(shell: Shell, url: str, account: str | None) -> None:
+def test_the_url_in_a_printed_command_is_unchanged(
+    shell: Shell, url: str, account: str | None
+) -> None:
     command = command_in(login_hint(url, account=account))
 
     named = [] if account is None else ["--account", account]
@@ -177,17 +179,17 @@ def test_an_address_arrives_as_it_was_typed(shell: Shell, url: str, account: str
     assert shell.run(command) == [["login", url, *named]]
 
 
-def test_more_scopes_than_fit_a_line_are_in_no_command() -> None:
+def test_too_many_scopes_are_not_printed_in_a_command() -> None:
     assert command_in(login_hint(SERVER, scopes=[f"scope-{n}" for n in range(9000)])) is None
 
 
-def test_a_path_with_blanks_stays_one_word(shell: Shell) -> None:
+def test_a_path_with_spaces_is_quoted_as_one_argument(shell: Shell) -> None:
     command = shell_command("doorward", "api-key", "list", "--file", "my keys; touch x.json")
 
     assert shell.run(command) == [["api-key", "list", "--file", "my keys; touch x.json"]]
 
 
-async def test_a_401_names_the_command_for_this_server(shell: Shell) -> None:
+async def test_the_hint_for_a_401_is_the_login_command_of_the_server(shell: Shell) -> None:
     url = "https://mcp.example/mcp?a=b&touch${IFS}x"
     with pytest.raises(SignInNeeded) as refusal:
         await raise_for_status(url, httpx2.Response(401, stream=httpx2.ByteStream(b"")))
@@ -196,7 +198,7 @@ async def test_a_401_names_the_command_for_this_server(shell: Shell) -> None:
 
 
 @proves("S223", "refuses", "printed commands are quoted")
-def test_the_command_line_prints_no_command_of_a_hostile_server(
+def test_the_command_line_prints_no_hint_with_hostile_scopes(
     doorward: Command, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_issuer = FakeIssuer()

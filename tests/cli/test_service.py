@@ -51,7 +51,7 @@ def secret_of(request: httpx2.Request) -> str:
     return unquote_plus(base64.b64decode(pair).decode().partition(":")[2])
 
 
-def test_a_call_with_the_secret_of_a_file_needs_no_login(
+def test_a_call_with_a_secret_file_needs_no_login(
     doorward: Command, fake_issuer: FakeIssuer, secret_file: Path
 ) -> None:
     done = doorward(*ADD, *NIGHTLY, "--client-secret-file", str(secret_file))
@@ -62,7 +62,7 @@ def test_a_call_with_the_secret_of_a_file_needs_no_login(
     assert form["grant_type"] == "client_credentials"
 
 
-def test_a_call_takes_the_secret_of_the_environment(
+def test_a_call_reads_the_secret_from_the_environment(
     doorward: Command, fake_issuer: FakeIssuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOORWARD_CLIENT_SECRET", SECRET)
@@ -71,7 +71,7 @@ def test_a_call_takes_the_secret_of_the_environment(
     assert shown(fake_issuer) == [SECRET]
 
 
-def test_a_service_may_sign_with_a_key(
+def test_a_service_can_authenticate_with_a_private_key(
     doorward: Command, fake_issuer: FakeIssuer, tmp_path: Path
 ) -> None:
     file = tmp_path / "key.pem"
@@ -85,7 +85,7 @@ def test_a_service_may_sign_with_a_key(
     assert "client_secret" not in form
 
 
-def test_a_login_keeps_the_token_as_an_account_and_a_later_call_uses_it(
+def test_a_service_login_stores_the_token_under_the_account(
     doorward: Command, fake_issuer: FakeIssuer, secret_file: Path
 ) -> None:
     signed_in = doorward(
@@ -100,7 +100,7 @@ def test_a_login_keeps_the_token_as_an_account_and_a_later_call_uses_it(
     assert SECRET not in signed_in.out + signed_in.err
 
 
-def test_a_service_never_uses_what_a_person_holds(
+def test_a_service_does_not_use_the_stored_token_of_another_client(
     doorward: Command, fake_issuer: FakeIssuer, home: Path, secret_file: Path
 ) -> None:
     credentials = ("--client-secret-file", str(secret_file), "--account", "shared")
@@ -134,7 +134,7 @@ def test_a_service_never_uses_what_a_person_holds(
     ],
 )
 @pytest.mark.parametrize("verb", [("login", SERVER), ADD], ids=["login", "call"])
-def test_what_is_no_service_is_refused_before_anybody_is_asked(
+def test_invalid_service_options_are_refused_before_any_request(
     doorward: Command,
     fake_issuer: FakeIssuer,
     secret_file: Path,
@@ -150,7 +150,7 @@ def test_what_is_no_service_is_refused_before_anybody_is_asked(
     assert SECRET not in refused.err
 
 
-def test_a_call_that_names_a_client_without_being_a_service_is_refused(
+def test_a_call_with_a_client_id_but_without_service_is_refused(
     doorward: Command, fake_issuer: FakeIssuer
 ) -> None:
     refused = doorward(*ADD, "--client-id", "nightly")
@@ -161,7 +161,7 @@ def test_a_call_that_names_a_client_without_being_a_service_is_refused(
 
 @proves("S224", "refuses", "secrets to pinned issuers")
 @pytest.mark.parametrize("verb", [("login", SERVER), ADD], ids=["login", "call"])
-def test_a_secret_whose_issuer_the_user_never_named_is_not_sent(
+def test_a_service_secret_without_an_issuer_is_not_sent(
     doorward: Command, fake_issuer: FakeIssuer, secret_file: Path, verb: tuple[str, ...]
 ) -> None:
     words = ("--service", "--client-id", "nightly", "--client-secret-file", str(secret_file))
@@ -174,7 +174,7 @@ def test_a_secret_whose_issuer_the_user_never_named_is_not_sent(
 
 
 @proves("S224", "accepts", "secrets to pinned issuers")
-def test_an_issuer_is_named_once_and_kept_for_the_client(
+def test_the_issuer_is_stored_for_the_client(
     doorward: Command, fake_issuer: FakeIssuer, secret_file: Path
 ) -> None:
     credentials = ("--client-secret-file", str(secret_file), "--account")
@@ -188,7 +188,7 @@ def test_an_issuer_is_named_once_and_kept_for_the_client(
 
 
 @proves("S224", "refuses", "secrets to pinned issuers")
-def test_a_server_that_names_a_thief_later_is_not_followed_and_the_user_is_told_what_to_run(
+def test_a_server_that_changes_its_issuer_is_refused_with_a_hint(
     doorward: Command, fake_issuer: FakeIssuer, secret_file: Path
 ) -> None:
     words = ("--service", "--client-id", "nightly", "--client-secret-file", str(secret_file))
@@ -205,7 +205,7 @@ def test_a_server_that_names_a_thief_later_is_not_followed_and_the_user_is_told_
 
 
 @proves("S224", "accepts", "secrets to pinned issuers")
-def test_the_user_alone_moves_a_client_to_another_issuer(
+def test_the_issuer_option_moves_a_client_to_another_issuer(
     doorward: Command, fake_issuer: FakeIssuer, secret_file: Path
 ) -> None:
     words = ("--service", "--client-id", "nightly", "--client-secret-file", str(secret_file))
@@ -218,7 +218,7 @@ def test_the_user_alone_moves_a_client_to_another_issuer(
     assert [secret_of(request) for request in posted] == [SECRET, SECRET]
 
 
-def test_an_issuer_is_of_a_client_and_must_be_one(
+def test_an_issuer_needs_a_client_id_and_https(
     doorward: Command, fake_issuer: FakeIssuer, secret_file: Path
 ) -> None:
     person = doorward("login", SERVER, "--issuer", ISSUER)
@@ -231,7 +231,7 @@ def test_an_issuer_is_of_a_client_and_must_be_one(
 
 
 @pytest.mark.parametrize("way", ["--paste", "--device"])
-def test_a_service_has_no_other_way_to_sign_in(
+def test_a_service_cannot_use_paste_or_device(
     doorward: Command, fake_issuer: FakeIssuer, secret_file: Path, way: str
 ) -> None:
     refused = doorward("login", SERVER, *NIGHTLY, way, "--client-secret-file", str(secret_file))
@@ -241,7 +241,7 @@ def test_a_service_has_no_other_way_to_sign_in(
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604])
-def test_a_secret_that_others_can_read_is_refused(
+def test_a_secret_file_that_others_can_read_is_refused(
     doorward: Command, fake_issuer: FakeIssuer, secret_file: Path, mode: int
 ) -> None:
     secret_file.chmod(mode)
@@ -253,7 +253,7 @@ def test_a_secret_that_others_can_read_is_refused(
 
 
 @pytest.mark.parametrize("content", ["", "\n", "one\ntwo\n", "\x1b[2J"])
-def test_what_is_no_secret_in_one_line_is_refused(
+def test_a_secret_file_without_exactly_one_valid_line_is_refused(
     doorward: Command, fake_issuer: FakeIssuer, secret_file: Path, content: str
 ) -> None:
     secret_file.write_text(content)
@@ -265,7 +265,7 @@ def test_what_is_no_secret_in_one_line_is_refused(
 
 
 @pytest.mark.parametrize("verb", ["login", "call"])
-def test_no_option_takes_a_secret_itself(
+def test_no_option_takes_a_secret_value(
     doorward: Command, fake_issuer: FakeIssuer, verb: str
 ) -> None:
     refused = doorward(verb, SERVER, *ADD[2:][: 3 * (verb == "call")], "--client-secret", SECRET)

@@ -51,7 +51,7 @@ def test_alice_signs_in_calls_a_tool_and_signs_out(
     assert doorward("whoami", demo.mcp).status == 3
 
 
-def test_the_admin_tool_is_refused_with_all_its_scopes_named(
+def test_the_error_for_the_admin_tool_names_all_its_scopes(
     doorward: Command, demo: Running, signed_in: Path
 ) -> None:
     refused = doorward("call", demo.mcp, "audit_log")
@@ -67,7 +67,7 @@ def test_the_admin_tool_is_refused_with_all_its_scopes_named(
     assert as_json.document["error"]["exit_status"] == 1
 
 
-def test_the_hint_of_a_refusal_leads_the_admin_to_the_tool(
+def test_a_sign_in_with_the_hinted_scopes_allows_the_tool(
     doorward: Command, demo: Running, as_user: AsUser
 ) -> None:
     as_user("admin")
@@ -92,7 +92,7 @@ def test_scopes_that_were_not_granted_are_named(
     assert "--account NAME" in told
 
 
-def test_an_expired_token_is_renewed_without_a_word(
+def test_an_expired_token_is_renewed_silently(
     doorward: Command, demo: Running, as_user: AsUser
 ) -> None:
     alice = as_user("alice")
@@ -110,7 +110,9 @@ def test_an_expired_token_is_renewed_without_a_word(
     assert len(alice.pages) == pages
 
 
-def test_saying_no_ends_the_sign_in(doorward: Command, demo: Running, as_user: AsUser) -> None:
+def test_a_denied_consent_ends_the_sign_in(
+    doorward: Command, demo: Running, as_user: AsUser
+) -> None:
     as_user("alice", decision="deny")
 
     refused = doorward("login", demo.mcp)
@@ -119,7 +121,7 @@ def test_saying_no_ends_the_sign_in(doorward: Command, demo: Running, as_user: A
     assert "doorward: error: The request was denied. (access-denied)" in refused.err
 
 
-def test_json_is_one_document_and_nothing_beside_it(
+def test_the_json_option_prints_one_document_and_no_progress(
     doorward: Command, demo: Running, as_user: AsUser
 ) -> None:
     as_user("alice")
@@ -138,7 +140,7 @@ def test_json_is_one_document_and_nothing_beside_it(
     assert ended.document == {"signed_out": [{"server": demo.mcp, "revoked": True}]}
 
 
-def test_without_a_browser_the_address_is_printed_alone_on_its_line(
+def test_the_no_browser_option_prints_the_url_on_its_own_line(
     doorward: Command, demo: Running, as_user: AsUser
 ) -> None:
     person = as_user("alice")
@@ -166,7 +168,7 @@ def test_without_a_browser_the_address_is_printed_alone_on_its_line(
         pytest.param(("get_time", "timezone=nowhere"), 5, "tool-error", id="tool"),
     ],
 )
-def test_a_call_that_cannot_be_made_says_so_with_its_own_status(
+def test_an_invalid_call_has_its_own_reason_and_exit_code(
     doorward: Command,
     demo: Running,
     signed_in: Path,
@@ -182,7 +184,7 @@ def test_a_call_that_cannot_be_made_says_so_with_its_own_status(
 
 
 @pytest.mark.parametrize("verb", [("tools",), ("call", "add"), ("whoami",)])
-def test_whoever_is_not_signed_in_is_told_how(
+def test_without_a_sign_in_the_hint_is_the_login_command(
     doorward: Command, demo: Running, verb: tuple[str, ...]
 ) -> None:
     ended = doorward(verb[0], demo.mcp, *verb[1:])
@@ -191,12 +193,12 @@ def test_whoever_is_not_signed_in_is_told_how(
     assert f"doorward: hint: Run: doorward login {demo.mcp}" in ended.err
 
 
-def test_signing_out_without_being_signed_in_is_no_error(doorward: Command, demo: Running) -> None:
+def test_signing_out_without_a_sign_in_is_not_an_error(doorward: Command, demo: Running) -> None:
     assert doorward("logout", demo.mcp).status == 0
     assert doorward("logout").err == "You are not signed in: no tokens are stored.\n"
 
 
-def test_ctrl_c_during_a_sign_in_is_quiet(demo: Running, home: Path) -> None:
+def test_ctrl_c_during_a_sign_in_prints_nothing(demo: Running, home: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "doorward.cli", "login", demo.mcp, "--no-browser"],
         stderr=subprocess.PIPE,

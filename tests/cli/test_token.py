@@ -16,7 +16,7 @@ from tests.cli.conftest import Command
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
-def test_a_minted_token_is_alone_on_stdout_and_verifies(
+def test_a_minted_token_verifies_and_is_the_only_output(
     doorward: Command, tmp_path: Path, home: Path, algorithm: SigningAlgorithm
 ) -> None:
     ended = doorward(
@@ -46,7 +46,7 @@ def test_a_minted_token_is_alone_on_stdout_and_verifies(
     assert claims["exp"] - claims["iat"] == 1800
 
 
-def test_the_key_is_private_and_used_again(doorward: Command, tmp_path: Path, home: Path) -> None:
+def test_the_key_file_is_private_and_reused(doorward: Command, tmp_path: Path, home: Path) -> None:
     doorward("token", "--username", "a", "--generate-keys")
     key = tmp_path / "signing-key.pem"
     first = key.read_bytes()
@@ -66,7 +66,7 @@ def test_an_audience_may_be_a_client_id(doorward: Command, home: Path) -> None:
     assert ended.document["claims"]["aud"] == "my-client-id"
 
 
-async def test_a_token_passes_for_one_of_asgardeo(
+async def test_a_minted_token_passes_the_asgardeo_profile(
     doorward: Command, tmp_path: Path, home: Path
 ) -> None:
     issuer = "https://api.asgardeo.io/t/acme/oauth2/token"
@@ -89,7 +89,7 @@ async def test_a_token_passes_for_one_of_asgardeo(
     assert (identity.subject, identity.client_id) == ("jane", "my-client-id")
 
 
-def test_a_guest_needs_no_scope(doorward: Command, home: Path) -> None:
+def test_a_token_can_be_minted_without_scopes(doorward: Command, home: Path) -> None:
     ended = doorward("token", "--username", "guest", "--scopes", "", "--generate-keys", "--json")
 
     assert ended.document["claims"]["scope"] == ""
@@ -116,7 +116,7 @@ def test_a_guest_needs_no_scope(doorward: Command, home: Path) -> None:
         pytest.param(("--audience", ""), "malformed-audience", id="no-audience"),
     ],
 )
-def test_what_cannot_be_minted_is_a_usage_problem(
+def test_invalid_mint_options_are_a_usage_error(
     doorward: Command, home: Path, words: tuple[str, ...], reason: str
 ) -> None:
     ended = doorward("token", "--username", "alice", *words)
@@ -126,7 +126,7 @@ def test_what_cannot_be_minted_is_a_usage_problem(
     assert f"({reason})" in ended.err
 
 
-def test_a_key_that_others_may_read_is_refused(
+def test_a_key_file_that_others_can_read_is_refused(
     doorward: Command, tmp_path: Path, home: Path
 ) -> None:
     doorward("token", "--username", "a", "--generate-keys")
@@ -139,7 +139,7 @@ def test_a_key_that_others_may_read_is_refused(
     assert "chmod 600" in ended.err
 
 
-def test_a_key_of_another_kind_is_refused(doorward: Command, tmp_path: Path, home: Path) -> None:
+def test_an_unreadable_key_is_refused(doorward: Command, tmp_path: Path, home: Path) -> None:
     path = tmp_path / "signing-key.pem"
     path.write_text("not a key")
     path.chmod(0o600)
@@ -150,7 +150,7 @@ def test_a_key_of_another_kind_is_refused(doorward: Command, tmp_path: Path, hom
     assert "(unreadable-key)" in ended.err
 
 
-def test_the_public_set_of_a_new_key_is_not_written_through_a_link(
+def test_public_key_files_are_not_written_through_a_symlink(
     doorward: Command, tmp_path: Path, home: Path
 ) -> None:
     precious = tmp_path / "precious"

@@ -46,7 +46,7 @@ def refusing(message: str) -> httpx2.Response:
 
 
 @proves("S233", "refuses", "invisible characters")
-async def test_a_refusal_says_what_the_server_says_with_nothing_hidden() -> None:
+async def test_an_error_message_of_the_server_is_shown_with_invisible_characters_escaped() -> None:
     with pytest.raises(ServerRefused) as refusal:
         await raise_for_status(SERVER, refusing(TURNED))
 
@@ -57,14 +57,14 @@ async def test_a_refusal_says_what_the_server_says_with_nothing_hidden() -> None
 
 
 @proves("S233", "accepts", "invisible characters")
-async def test_an_honest_refusal_is_said_as_it_is() -> None:
+async def test_an_error_message_without_invisible_characters_is_unchanged() -> None:
     with pytest.raises(ServerRefused) as refusal:
         await raise_for_status(SERVER, refusing("Zugriff verweigert für Jürgen (日本語)."))
 
     assert refusal.value.problem == "Zugriff verweigert für Jürgen (日本語)."
 
 
-def test_a_json_rpc_error_is_said_with_nothing_hidden_and_passed_on_as_it_is() -> None:
+def test_a_json_rpc_error_is_escaped_for_display_and_forwarded_unchanged() -> None:
     refusal = CallFailed(-32602, TURNED)
 
     assert SHOWN in refusal.problem
@@ -72,7 +72,7 @@ def test_a_json_rpc_error_is_said_with_nothing_hidden_and_passed_on_as_it_is() -
 
 
 @proves("S233", "refuses", "invisible characters")
-async def test_a_form_is_shown_with_nothing_hidden_and_its_data_stays() -> None:
+async def test_an_elicitation_form_is_escaped_for_display_and_its_data_unchanged() -> None:
     asked: list[Mapping[str, Any]] = []
 
     async def elicit(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,7 +95,7 @@ async def test_a_form_is_shown_with_nothing_hidden_and_its_data_stays() -> None:
 
 
 @proves("S233", "refuses", "invisible characters")
-def test_a_page_says_nothing_hidden_and_warns_of_its_host() -> None:
+def test_a_page_message_is_escaped_and_a_lookalike_host_causes_a_warning() -> None:
     page = read_elicitation_url({"url": "https://xn--80ak6aa92e.example/", "message": "a\u202eb"})
 
     assert page.message == "a\\u202eb"
@@ -103,7 +103,7 @@ def test_a_page_says_nothing_hidden_and_warns_of_its_host() -> None:
 
 
 @proves("S233", "refuses", "invisible characters")
-def test_a_sign_in_warns_of_hosts_whose_letters_only_look_like_others(
+def test_a_sign_in_warns_about_lookalike_hosts(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     progress = LoginProgress(Output(), no_browser=True)
@@ -116,7 +116,7 @@ def test_a_sign_in_warns_of_hosts_whose_letters_only_look_like_others(
 
 
 @proves("S233", "accepts", "invisible characters")
-def test_a_sign_in_at_a_host_in_ascii_warns_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sign_in_at_an_ascii_host_prints_no_warning(capsys: pytest.CaptureFixture[str]) -> None:
     progress = LoginProgress(Output(), no_browser=True)
 
     progress("issuer", "https://login.example")
@@ -126,7 +126,7 @@ def test_a_sign_in_at_a_host_in_ascii_warns_of_nothing(capsys: pytest.CaptureFix
     assert "Careful" not in capsys.readouterr().err
 
 
-def test_the_tools_of_a_server_are_listed_with_nothing_hidden(
+def test_tool_names_and_descriptions_are_escaped_in_the_list(
     doorward: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_issuer = FakeIssuer(needed=frozenset())
@@ -157,19 +157,19 @@ def test_the_tools_of_a_server_are_listed_with_nothing_hidden(
     ],
     ids=lambda answer: type(answer).__name__,
 )
-def test_the_repr_of_an_answer_shows_no_body(answer: object) -> None:
+def test_the_repr_of_a_response_does_not_contain_its_body(answer: object) -> None:
     assert BODY not in repr(answer)
 
 
 @proves("S233", "accepts", "invisible characters")
-def test_the_repr_of_an_answer_says_where_it_came_from() -> None:
+def test_the_repr_of_a_response_contains_url_and_status() -> None:
     answer = HttpResponse("https://issuer.example", 404, httpx2.Headers(), b"")
 
     assert "404" in repr(answer)
     assert "https://issuer.example" in repr(answer)
 
 
-def test_no_class_with_a_body_shows_it() -> None:
+def test_no_dataclass_shows_a_body_in_its_repr() -> None:
     bodies = {"body", "content", "data", "document", "structured"}
     shown = [
         f"{found.__module__}.{found.__qualname__}.{field.name}"

@@ -38,7 +38,7 @@ def _no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
         ("", "cancel"),
     ],
 )
-async def test_the_user_sees_all_of_it_and_decides(
+async def test_the_user_sees_the_page_url_and_decides(
     typed: str, action: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal(typed))
@@ -54,7 +54,7 @@ async def test_the_user_sees_all_of_it_and_decides(
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-async def test_where_nobody_can_answer_it_is_shown_and_not_agreed_to(
+async def test_without_a_prompt_the_page_is_shown_and_cancelled(
     as_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal("\n") if as_json else io.StringIO("\n"))
@@ -67,7 +67,7 @@ async def test_where_nobody_can_answer_it_is_shown_and_not_agreed_to(
     assert shown.out == ""
 
 
-async def test_a_host_in_disguise_is_warned_of(
+async def test_a_lookalike_host_causes_a_warning(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())

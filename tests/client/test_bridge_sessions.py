@@ -89,7 +89,7 @@ def ask(number: int) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": number, "method": "tools/list", "params": {}}
 
 
-async def test_a_lost_session_is_begun_again_and_the_client_beyond_notices_nothing() -> None:
+async def test_the_bridge_replaces_a_lost_session_without_an_error_for_its_client() -> None:
     server = Forgetful()
 
     said = await carry(server, GREETING, INITIALIZED, ask(1), server.forget, ask(2))
@@ -101,7 +101,7 @@ async def test_a_lost_session_is_begun_again_and_the_client_beyond_notices_nothi
     assert len(server.script.messages("notifications/initialized")) == 2
 
 
-async def test_many_messages_that_meet_the_loss_begin_one_session() -> None:
+async def test_concurrent_messages_after_a_session_loss_start_one_new_session() -> None:
     server = Forgetful()
 
     said = await carry(
@@ -113,7 +113,7 @@ async def test_many_messages_that_meet_the_loss_begin_one_session() -> None:
     assert sorted(server.served) == list(range(20))
 
 
-async def test_a_session_lost_twice_in_one_message_is_told_and_not_tried_for_ever() -> None:
+async def test_a_session_lost_twice_for_one_message_is_an_error() -> None:
     server = Forgetful()
 
     class Never(Forgetful):
@@ -130,7 +130,7 @@ async def test_a_session_lost_twice_in_one_message_is_told_and_not_tried_for_eve
     assert server.begun == 2
 
 
-async def test_a_server_that_came_back_with_another_version_ends_what_was_agreed() -> None:
+async def test_a_new_session_with_another_protocol_version_is_an_error() -> None:
     server = Forgetful("2025-11-25", "2025-06-18")
 
     said = await carry(server, GREETING, INITIALIZED, server.forget, ask(1))
@@ -139,7 +139,7 @@ async def test_a_server_that_came_back_with_another_version_ends_what_was_agreed
     assert server.served == []
 
 
-async def test_a_404_without_a_session_is_no_lost_session() -> None:
+async def test_a_404_without_a_session_does_not_start_a_session() -> None:
     server = Forgetful()
 
     said = await carry(server, ask(1))
@@ -148,7 +148,7 @@ async def test_a_404_without_a_session_is_no_lost_session() -> None:
     assert server.begun == 0
 
 
-async def test_a_server_that_is_still_coming_up_is_tried_again_by_the_next_message() -> None:
+async def test_the_next_message_retries_a_failed_session_start() -> None:
     class Rising(Forgetful):
         def answer(self, request: httpx2.Request, message: Mapping[str, Any]) -> httpx2.Response:
             if message.get("method") == "initialize" and self.begun == 1:

@@ -30,7 +30,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         "https://issuer.example:8443/a~b/c-d_e.f?x=1%20%24%28id%29",
     ],
 )
-def test_a_web_address_is_opened_as_it_is(opened: list[str], url: str) -> None:
+def test_a_web_url_is_opened_unchanged(opened: list[str], url: str) -> None:
     assert open_browser(url)
     assert opened == [url]
 
@@ -59,7 +59,7 @@ def test_a_web_address_is_opened_as_it_is(opened: list[str], url: str) -> None:
         "",
     ],
 )
-def test_what_is_no_plain_web_address_is_not_opened(opened: list[str], url: str) -> None:
+def test_a_url_that_is_not_a_plain_web_url_is_not_opened(opened: list[str], url: str) -> None:
     with pytest.raises(SignInFailed) as refusal:
         open_browser(url)
 

@@ -125,7 +125,7 @@ SERVERS = pytest.mark.parametrize("server", [ours, the_official_sdks])
 
 
 @SERVERS
-async def test_a_session_is_told_of_a_call_that_is_given_up_and_stops_it(server: Any) -> None:
+async def test_cancelling_a_call_sends_a_notification_and_stops_the_tool(server: Any) -> None:
     wire = Wire()
     async with server() as shop, McpClient(shop.url, transport=wire, initialize=True) as client:
         asked = asyncio.create_task(client.call_tool("wait", {}))
@@ -142,7 +142,7 @@ async def test_a_session_is_told_of_a_call_that_is_given_up_and_stops_it(server:
     assert "wait" in {tool.name for tool in tools}
 
 
-async def test_a_deadline_of_the_callers_own_is_giving_up_too() -> None:
+async def test_a_timeout_of_the_caller_cancels_the_call_at_the_server() -> None:
     wire = Wire()
     async with ours() as shop, McpClient(shop.url, transport=wire, initialize=True) as client:
         asked = asyncio.create_task(client.call_tool("wait", {}))
@@ -154,7 +154,7 @@ async def test_a_deadline_of_the_callers_own_is_giving_up_too() -> None:
     assert wire.cancelled() == wire.called()
 
 
-async def test_a_scope_that_cancels_again_and_again_does_not_keep_the_note_back() -> None:
+async def test_a_cancel_scope_does_not_block_the_cancelled_notification() -> None:
     wire = Wire()
     async with ours() as shop, McpClient(shop.url, transport=wire, initialize=True) as client:
         with anyio.CancelScope() as scope:
@@ -176,7 +176,7 @@ async def _cancelled_when(begun: asyncio.Event, scope: anyio.CancelScope, call: 
     await watching
 
 
-async def test_in_a_modern_revision_closing_the_stream_cancels_and_nothing_is_sent() -> None:
+async def test_in_the_modern_revision_closing_the_stream_cancels_without_a_notification() -> None:
     wire = Wire()
     async with ours() as shop, McpClient(shop.url, transport=wire) as client:
         asked = asyncio.create_task(client.call_tool("wait", {}))
@@ -210,7 +210,7 @@ async def ask(script: Script) -> str:
     return refusal.value.reason
 
 
-async def test_an_answer_that_takes_too_long_is_given_up() -> None:
+async def test_a_response_timeout_cancels_the_request() -> None:
     script = Slow("tools/call")
 
     assert await ask(script) == "timeout"
@@ -226,13 +226,13 @@ async def test_an_answer_that_takes_too_long_is_given_up() -> None:
         pytest.param(Slow("tools/call", httpx2.ConnectError), id="nobody-there"),
     ],
 )
-async def test_what_cannot_be_taken_back_is_not(script: Slow) -> None:
+async def test_initialize_and_unsent_requests_are_not_cancelled(script: Slow) -> None:
     await ask(script)
 
     assert script.messages(CANCELLED) == []
 
 
-async def test_without_a_session_there_is_nobody_to_tell() -> None:
+async def test_without_a_session_no_cancelled_notification_is_sent() -> None:
     script = Slow("tools/call")
     script.session = {}
 
@@ -240,7 +240,7 @@ async def test_without_a_session_there_is_nobody_to_tell() -> None:
     assert script.messages(CANCELLED) == []
 
 
-async def test_giving_up_never_asks_for_a_sign_in(
+async def test_a_request_without_sign_in_does_not_start_one_after_a_401(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client() as connection:
@@ -300,7 +300,7 @@ async def bridged(
 
 
 @SERVERS
-async def test_a_bridge_whose_client_leaves_takes_back_what_is_under_way(server: Any) -> None:
+async def test_the_bridge_cancels_running_requests_when_its_client_disconnects(server: Any) -> None:
     wire = Wire()
     async with server() as shop, bridged(shop, wire) as (pipe, running):
         pipe.close()
@@ -313,7 +313,7 @@ async def test_a_bridge_whose_client_leaves_takes_back_what_is_under_way(server:
     assert [method for method, _ in wire.sent][-1] == "DELETE"
 
 
-async def test_a_bridge_that_is_interrupted_takes_it_back_too() -> None:
+async def test_an_interrupted_bridge_cancels_running_requests() -> None:
     wire = Wire()
     async with ours() as shop, bridged(shop, wire) as (_, running):
         running.cancel()
@@ -326,7 +326,7 @@ async def test_a_bridge_that_is_interrupted_takes_it_back_too() -> None:
     assert wire.sent[-1][0] == "DELETE"
 
 
-async def test_what_the_client_beyond_takes_back_is_told_once_and_not_taken_up_again() -> None:
+async def test_the_bridge_forwards_a_cancelled_notification_once() -> None:
     wire = Wire()
     async with ours() as shop, bridged(shop, wire) as (pipe, running):
         pipe.write(TAKE_BACK)
@@ -351,7 +351,7 @@ class Silent(httpx2.AsyncByteStream):
         yield b""
 
 
-async def test_a_bridge_waits_no_longer_for_what_was_taken_back() -> None:
+async def test_the_bridge_stops_waiting_for_a_cancelled_request() -> None:
     called = asyncio.Event()
 
     def answer(request: httpx2.Request, message: Mapping[str, Any]) -> httpx2.Response:
@@ -378,7 +378,7 @@ async def test_a_bridge_waits_no_longer_for_what_was_taken_back() -> None:
     assert [note["params"] for note in script.messages(CANCELLED)] == [TAKE_BACK["params"]]
 
 
-async def test_a_server_that_answers_no_note_does_not_hold_the_caller() -> None:
+async def test_a_failed_cancelled_notification_does_not_change_the_timeout_error() -> None:
     class Deaf(Slow):
         def answer(self, request: httpx2.Request, message: Mapping[str, Any]) -> httpx2.Response:
             if is_cancelled(message):
@@ -389,7 +389,7 @@ async def test_a_server_that_answers_no_note_does_not_hold_the_caller() -> None:
 
 
 @pytest.mark.e2e
-async def test_ctrl_c_on_the_command_line_stops_the_tool_of_an_old_server(tmp_path: Path) -> None:
+async def test_ctrl_c_on_the_command_line_stops_the_tool_of_a_legacy_server(tmp_path: Path) -> None:
     async with the_official_sdks() as shop:
         called = await asyncio.create_subprocess_exec(
             Path(sys.executable).parent / "doorward",

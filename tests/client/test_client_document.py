@@ -26,7 +26,7 @@ class Site(httpx2.AsyncBaseTransport):
         )
 
 
-def test_what_is_written_is_what_a_server_reads() -> None:
+def test_a_built_document_is_parsed_by_the_authorization_server() -> None:
     document = build_document(URL, name="Mine", homepage="https://me.example/")
 
     metadata = parse_client_document(document, URL, PUBLIC_CLIENT)
@@ -49,13 +49,15 @@ def test_what_is_written_is_what_a_server_reads() -> None:
         (URL, {"redirect_uris": ["http://other.example/callback"]}),
     ],
 )
-def test_what_no_server_would_read_is_not_written(url: str, options: dict[str, Any]) -> None:
+def test_a_document_that_servers_would_refuse_is_not_built(
+    url: str, options: dict[str, Any]
+) -> None:
     with pytest.raises(ClientRefused):
         build_document(url, **{"name": "Mine", **options})
 
 
 @proves("reg-cimd-hosted", "accepts")
-async def test_a_document_that_is_served_well_passes() -> None:
+async def test_a_correctly_served_document_passes_the_check() -> None:
     site = Site(httpx2.Response(200, json=build_document(URL, name="Mine")))
 
     assert (await check_document(URL, site)).client_name == "Mine"
@@ -85,7 +87,7 @@ async def test_a_document_that_is_served_well_passes() -> None:
         ),
     ],
 )
-async def test_the_check_says_what_is_wrong(answer: httpx2.Response, why: str) -> None:
+async def test_the_check_names_the_problem(answer: httpx2.Response, why: str) -> None:
     with pytest.raises(ClientRefused) as refusal:
         await check_document(URL, Site(answer))
 

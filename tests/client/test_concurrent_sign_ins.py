@@ -33,7 +33,7 @@ def attempt_at(issuer: str) -> AuthorizationRequest:
 
 
 @proves("S176", "accepts", "parallel flows")
-async def test_two_sign_ins_at_once_each_get_their_own_token(tmp_path: Path) -> None:
+async def test_concurrent_sign_ins_use_distinct_states_and_challenges(tmp_path: Path) -> None:
     fake_issuers = FakeIssuer(), FakeIssuer()
 
     async def sign_in(fake_issuer: FakeIssuer, name: str) -> str:
@@ -58,7 +58,7 @@ async def test_two_sign_ins_at_once_each_get_their_own_token(tmp_path: Path) -> 
 
 
 @proves("S176", "refuses", "parallel flows")
-def test_an_answer_to_one_attempt_does_not_fit_the_other() -> None:
+def test_the_response_to_one_authorization_request_is_refused_for_another() -> None:
     honest, other = attempt_at("https://honest.example"), attempt_at("https://other.example")
 
     with pytest.raises(SignInFailed) as wrong_state:
@@ -84,7 +84,9 @@ def test_an_answer_to_one_attempt_does_not_fit_the_other() -> None:
         ({"code": ""}, "no-code"),
     ],
 )
-def test_an_answer_without_a_code_says_why(answer: dict[str, str], reason: str) -> None:
+def test_a_response_without_a_code_is_refused_with_its_reason(
+    answer: dict[str, str], reason: str
+) -> None:
     attempt = attempt_at("https://honest.example")
 
     with pytest.raises(SignInFailed) as refusal:

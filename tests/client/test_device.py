@@ -36,7 +36,7 @@ async def refusal_of(open_client: Open, device: Device) -> ClientRefused:
         (["https://issuer.example/enter"], "malformed-device-answer"),
     ],
 )
-async def test_an_address_that_is_not_https_is_not_shown(
+async def test_a_verification_uri_that_is_not_https_is_not_shown(
     open_client: Open, fake_issuer: FakeIssuer, member: str, address: Any, reason: str
 ) -> None:
     device = Device(fake_issuer, [], **{member: address})
@@ -53,7 +53,7 @@ async def test_an_address_that_is_not_https_is_not_shown(
     "address",
     [f"{ISSUER}/enter", "https://microsoft.example/devicelogin", f"{ISSUER}/app#/device"],
 )
-async def test_an_https_address_is_shown(
+async def test_an_https_verification_uri_is_shown(
     open_client: Open, fake_issuer: FakeIssuer, address: str
 ) -> None:
     device = Device(fake_issuer, [], verification_uri=address)
@@ -89,7 +89,7 @@ def local_house(fake_issuer: FakeIssuer, issuer: str) -> None:
 
 
 @proves("S229", "accepts", "device flow limits")
-async def test_an_issuer_on_this_machine_may_use_plain_http(
+async def test_a_loopback_issuer_may_use_a_plain_http_verification_uri(
     fake_issuer: FakeIssuer, token_store: TokenStore, clock: Clock
 ) -> None:
     device = Device(fake_issuer, [], **LOCAL_PAGE)
@@ -108,7 +108,7 @@ async def test_an_issuer_on_this_machine_may_use_plain_http(
 
 
 @proves("S229", "refuses", "device flow limits")
-async def test_an_issuer_elsewhere_does_not_lead_to_plain_http_on_this_machine(
+async def test_a_remote_issuer_cannot_name_a_loopback_http_verification_uri(
     fake_issuer: FakeIssuer, token_store: TokenStore, clock: Clock
 ) -> None:
     device = Device(fake_issuer, [], **LOCAL_PAGE)
@@ -130,7 +130,7 @@ async def test_an_issuer_elsewhere_does_not_lead_to_plain_http_on_this_machine(
 
 @proves("S229", "refuses", "device flow limits")
 @pytest.mark.parametrize("interval", [0, 1e-9, 0.5, 1e-300])
-async def test_an_issuer_that_wants_to_be_flooded_is_asked_once_a_second(
+async def test_polling_waits_at_least_one_second(
     open_client: Open, fake_issuer: FakeIssuer, clock: Clock, interval: float
 ) -> None:
     device = Device(fake_issuer, [PENDING] * 100, interval=interval, expires_in=10)
@@ -144,7 +144,7 @@ async def test_an_issuer_that_wants_to_be_flooded_is_asked_once_a_second(
 
 @proves("S229", "accepts", "device flow limits")
 @pytest.mark.parametrize(("interval", "slept"), [(1, 1.0), (2.5, 2.5), (None, 5.0), (300, 300.0)])
-async def test_the_interval_of_the_issuer_is_kept(
+async def test_polling_uses_the_interval_of_the_issuer(
     open_client: Open, fake_issuer: FakeIssuer, interval: float | None, slept: float
 ) -> None:
     device = Device(fake_issuer, [PENDING], interval=interval)
@@ -167,7 +167,7 @@ async def test_every_slow_down_adds_five_seconds(
     assert device.slept == [58.0, 63.0, 63.0, 68.0]
 
 
-async def test_a_broken_connection_never_makes_the_questions_more_frequent(
+async def test_a_server_error_never_shortens_the_polling_interval(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     device = Device(fake_issuer, [503, 503], interval=90)
@@ -183,7 +183,7 @@ async def test_a_broken_connection_never_makes_the_questions_more_frequent(
 @pytest.mark.parametrize(
     "value", [True, False, "5", "", -1, -0.5, 301e9, 10**400, [], {}, [5]], ids=str
 )
-async def test_a_time_that_is_no_number_of_seconds_is_refused(
+async def test_an_interval_or_lifetime_that_is_not_a_valid_number_is_refused(
     open_client: Open, fake_issuer: FakeIssuer, member: str, value: Any
 ) -> None:
     device = Device(fake_issuer, [], **{member: value})
@@ -196,7 +196,7 @@ async def test_a_time_that_is_no_number_of_seconds_is_refused(
 
 @proves("S229", "refuses", "device flow limits")
 @pytest.mark.parametrize("written", [b"NaN", b"Infinity", b"-Infinity", b"1e999"])
-async def test_a_time_that_json_does_not_know_is_refused(
+async def test_an_interval_that_is_not_valid_json_is_refused(
     open_client: Open, fake_issuer: FakeIssuer, written: bytes
 ) -> None:
     device = Device(fake_issuer, [])
@@ -212,7 +212,7 @@ async def test_a_time_that_json_does_not_know_is_refused(
 @pytest.mark.parametrize(
     ("interval", "slept"), [(4, [4.0, 4.0, 2.0]), (10, [10.0]), (300, [10.0]), (7, [7.0, 3.0])]
 )
-async def test_nobody_is_asked_after_the_lifetime_of_the_code(
+async def test_polling_stops_when_the_device_code_expires(
     open_client: Open, fake_issuer: FakeIssuer, clock: Clock, interval: int, slept: list[float]
 ) -> None:
     device = Device(fake_issuer, [PENDING] * 10, interval=interval, expires_in=10)
@@ -225,7 +225,7 @@ async def test_nobody_is_asked_after_the_lifetime_of_the_code(
     assert len(fake_issuer.forms(f"{ISSUER}/token")) == len(slept) - 1
 
 
-async def test_a_clock_that_is_set_back_does_not_lengthen_the_wait(
+async def test_a_clock_that_is_set_back_does_not_extend_polling(
     open_client: Open, fake_issuer: FakeIssuer, clock: Clock
 ) -> None:
     device = Device(fake_issuer, [PENDING] * 100, expires_in=10)
@@ -244,7 +244,7 @@ async def test_a_clock_that_is_set_back_does_not_lengthen_the_wait(
 
 @proves("S229", "accepts", "device flow limits")
 @pytest.mark.parametrize("code", ["WDJB-MJHT", "ABC-DEF-GHI", "a1b2c3", "123456789", "A" * 32])
-async def test_a_code_that_people_can_type_is_shown(
+async def test_a_typeable_user_code_is_shown(
     open_client: Open, fake_issuer: FakeIssuer, code: str
 ) -> None:
     device = Device(fake_issuer, [], user_code=code)
@@ -263,7 +263,7 @@ async def test_a_code_that_people_can_type_is_shown(
         *("call 555-1234", "https://evil.example/", "evil.example"),
     ],
 )
-async def test_a_code_that_nobody_can_type_is_not_shown(
+async def test_a_user_code_that_cannot_be_typed_is_not_shown(
     open_client: Open, fake_issuer: FakeIssuer, code: Any
 ) -> None:
     device = Device(fake_issuer, [], user_code=code)

@@ -24,7 +24,7 @@ async def refusal_of(open_client: Open, url: str = SERVER) -> ClientRefused:
     return refusal.value
 
 
-async def test_without_a_named_place_the_path_comes_before_the_root(
+async def test_without_a_metadata_url_the_path_is_tried_before_the_root(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     fake_issuer.challenge = {}
@@ -37,7 +37,7 @@ async def test_without_a_named_place_the_path_comes_before_the_root(
     assert fake_issuer.paths()[1:3] == [f"GET {INSERTED}", f"GET {ROOT}"]
 
 
-async def test_a_page_that_answers_every_path_is_no_metadata(
+async def test_an_html_page_is_not_taken_for_metadata(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     fake_issuer.challenge = {}
@@ -48,7 +48,7 @@ async def test_a_page_that_answers_every_path_is_no_metadata(
         assert await connection.log_in() is not None
 
 
-async def test_where_the_server_named_a_place_nowhere_else_is_looked(
+async def test_only_the_metadata_url_of_the_challenge_is_fetched(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     fake_issuer.challenge["resource_metadata"] = "https://mcp.example/gone"
@@ -73,7 +73,7 @@ async def test_where_the_server_named_a_place_nowhere_else_is_looked(
         "https://mcp.example:443/mcp",
     ],
 )
-async def test_metadata_about_another_resource_ends_the_sign_in(
+async def test_metadata_of_another_resource_is_refused(
     open_client: Open, fake_issuer: FakeIssuer, resource: str
 ) -> None:
     fake_issuer.resource["resource"] = resource
@@ -92,7 +92,7 @@ async def test_metadata_about_another_resource_ends_the_sign_in(
         ("https://mcp.example/", "https://mcp.example"),
     ],
 )
-async def test_a_server_at_the_root_may_write_its_slash_or_not(
+async def test_a_resource_at_the_root_may_have_a_trailing_slash_or_none(
     open_client: Open, fake_issuer: FakeIssuer, typed: str, named: str
 ) -> None:
     fake_issuer.routes["https://mcp.example/"] = lambda _: httpx2.Response(401)
@@ -107,7 +107,7 @@ async def test_a_server_at_the_root_may_write_its_slash_or_not(
     assert fake_issuer.authorizations[0]["resource"] == named
 
 
-async def test_the_metadata_at_the_root_may_name_the_whole_host(
+async def test_root_metadata_may_name_the_origin_as_the_resource(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     fake_issuer.challenge = {}
@@ -124,7 +124,7 @@ async def test_the_metadata_at_the_root_may_name_the_whole_host(
 
 @proves("S167", "refuses", "metadata of another resource")
 @pytest.mark.parametrize("named", ["https://mcp.example/other", "https://evil.example"])
-async def test_the_metadata_at_the_root_may_not_name_a_neighbour(
+async def test_root_metadata_may_not_name_another_path_or_host(
     open_client: Open, fake_issuer: FakeIssuer, named: str
 ) -> None:
     fake_issuer.challenge = {}
@@ -142,7 +142,7 @@ async def test_the_metadata_at_the_root_may_not_name_a_neighbour(
 @pytest.mark.parametrize(
     "issuer", [ISSUER + "/", "https://ISSUER.example", "https://evil.example", None, 7]
 )
-async def test_metadata_of_another_issuer_ends_the_sign_in(
+async def test_metadata_of_another_issuer_is_refused(
     open_client: Open, fake_issuer: FakeIssuer, issuer: Any
 ) -> None:
     fake_issuer.metadata["issuer"] = issuer
@@ -155,7 +155,7 @@ async def test_metadata_of_another_issuer_ends_the_sign_in(
 
 @proves("S169", "refuses", "S256 must be announced")
 @pytest.mark.parametrize("methods", [None, [], ["plain"], ["s256"]])
-async def test_an_issuer_that_does_not_offer_s256_is_refused(
+async def test_an_issuer_that_does_not_advertise_s256_is_refused(
     open_client: Open, fake_issuer: FakeIssuer, methods: Any
 ) -> None:
     fake_issuer.metadata["code_challenge_methods_supported"] = methods
@@ -166,7 +166,7 @@ async def test_an_issuer_that_does_not_offer_s256_is_refused(
     assert fake_issuer.authorizations == []
 
 
-async def test_openid_metadata_is_taken_where_there_is_no_other(
+async def test_openid_configuration_is_the_fallback_for_oauth_metadata(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     fake_issuer.routes[f"{ISSUER}/.well-known/oauth-authorization-server"] = lambda _: (
@@ -204,7 +204,7 @@ BAD_PLACES = [
 @pytest.mark.parametrize(
     "member", ["authorization_endpoint", "token_endpoint", "registration_endpoint", "issuer"]
 )
-async def test_a_document_cannot_lead_to_a_private_or_unsafe_place(
+async def test_metadata_cannot_name_a_private_or_unsafe_url(
     open_client: Open, fake_issuer: FakeIssuer, place: str, member: str
 ) -> None:
     if member == "issuer":
@@ -222,7 +222,7 @@ async def test_a_document_cannot_lead_to_a_private_or_unsafe_place(
 
 @proves("S166", "refuses", "discovered addresses are public https")
 @pytest.mark.parametrize("place", BAD_PLACES)
-async def test_a_challenge_cannot_lead_to_a_private_or_unsafe_place(
+async def test_a_challenge_cannot_name_a_private_or_unsafe_metadata_url(
     open_client: Open, fake_issuer: FakeIssuer, place: str
 ) -> None:
     fake_issuer.challenge["resource_metadata"] = place
@@ -233,7 +233,7 @@ async def test_a_challenge_cannot_lead_to_a_private_or_unsafe_place(
 
 
 @proves("S166", "refuses", "discovered addresses are public https")
-async def test_a_redirect_of_metadata_is_not_followed(
+async def test_a_metadata_redirect_is_not_followed(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     fake_issuer.routes[INSERTED] = lambda _: httpx2.Response(
@@ -246,14 +246,14 @@ async def test_a_redirect_of_metadata_is_not_followed(
 
 
 @proves("S166", "accepts", "discovered addresses are public https")
-def test_a_loopback_server_leads_to_its_loopback_neighbour() -> None:
+def test_a_loopback_server_may_name_a_loopback_issuer() -> None:
     url_policy = UrlPolicy("http://localhost:8000/mcp")
 
     assert url_policy.require("http://127.0.0.1:9000/", "issuer")
 
 
 @proves("S166", "accepts", "discovered addresses are public https")
-def test_a_name_is_judged_by_what_it_resolves_to() -> None:
+def test_host_names_with_public_addresses_are_allowed() -> None:
     url_policy = UrlPolicy(SERVER)
 
     assert url_policy.allows_addresses("mcp.example", ["8.8.8.8"])
@@ -262,7 +262,7 @@ def test_a_name_is_judged_by_what_it_resolves_to() -> None:
 
 @proves("S166", "refuses", "discovered addresses are public https")
 @pytest.mark.parametrize("ip", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fd00::1"])
-def test_a_public_server_cannot_name_a_host_that_resolves_inside(ip: str) -> None:
+def test_a_public_server_cannot_name_a_host_with_a_private_address(ip: str) -> None:
     url_policy = UrlPolicy(SERVER)
     url_policy.allows_addresses("mcp.example", ["8.8.8.8"])
 
@@ -270,7 +270,7 @@ def test_a_public_server_cannot_name_a_host_that_resolves_inside(ip: str) -> Non
 
 
 @proves("S166", "refuses", "discovered addresses are public https")
-def test_a_public_server_cannot_turn_private_between_two_questions() -> None:
+def test_a_public_server_cannot_switch_to_a_private_address() -> None:
     url_policy = UrlPolicy(SERVER)
     url_policy.allows_addresses("mcp.example", ["8.8.8.8"])
 
@@ -278,7 +278,7 @@ def test_a_public_server_cannot_turn_private_between_two_questions() -> None:
     assert not url_policy.allows_addresses("issuer.example", ["10.0.0.1"])
 
 
-def test_an_intranet_server_may_have_an_intranet_sign_in() -> None:
+def test_an_intranet_server_may_name_an_intranet_issuer() -> None:
     url_policy = UrlPolicy("https://mcp.corp.example/mcp")
 
     assert url_policy.allows_addresses("mcp.corp.example", ["10.0.0.7"])
@@ -295,7 +295,7 @@ def test_an_intranet_server_may_have_an_intranet_sign_in() -> None:
         ("http://127.1/mcp", "insecure-server-url"),
     ],
 )
-def test_an_address_that_is_no_server_is_refused(url: str, reason: str) -> None:
+def test_an_invalid_server_url_is_refused(url: str, reason: str) -> None:
     with pytest.raises(DiscoveryFailed) as refusal:
         UrlPolicy(url)
 
@@ -335,7 +335,7 @@ def test_an_address_that_is_no_server_is_refused(url: str, reason: str) -> None:
         ),
     ],
 )
-async def test_a_document_that_would_hurt_is_put_down(
+async def test_hostile_metadata_is_refused(
     open_client: Open, fake_issuer: FakeIssuer, response: httpx2.Response, reason: str
 ) -> None:
     raw = response.stream
@@ -359,7 +359,7 @@ async def test_a_document_that_would_hurt_is_put_down(
         ("Basic", None, None),
     ],
 )
-def test_a_challenge_is_read_for_what_it_says(
+def test_scopes_and_error_are_read_from_the_challenge(
     header: str, scopes: set[str] | None, error: str | None
 ) -> None:
     challenge = read_challenge(httpx2.Headers({"WWW-Authenticate": header}))

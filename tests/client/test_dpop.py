@@ -88,7 +88,7 @@ class Bound:
             self.fake_issuer.routes[SERVER] = self._server
 
 
-async def test_where_both_servers_can_the_token_is_bound_to_a_key_of_its_own(
+async def test_a_token_is_dpop_bound_when_both_servers_support_it(
     open_client: Open, fake_issuer: FakeIssuer, token_store: TokenStore
 ) -> None:
     bound = Bound(fake_issuer)
@@ -107,7 +107,7 @@ async def test_where_both_servers_can_the_token_is_bound_to_a_key_of_its_own(
     assert "PRIVATE" not in repr(tokens)
 
 
-async def test_a_server_that_asks_for_a_nonce_gets_it_and_each_its_own(
+async def test_each_server_gets_its_own_dpop_nonce(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     bound = Bound(fake_issuer, nonces=True)
@@ -122,7 +122,7 @@ async def test_a_server_that_asks_for_a_nonce_gets_it_and_each_its_own(
     assert len(fake_issuer.authorizations) == 1
 
 
-async def test_a_refresh_and_a_restart_keep_the_key(
+async def test_the_dpop_key_survives_a_refresh_and_a_restart(
     open_client: Open, fake_issuer: FakeIssuer, clock: Clock
 ) -> None:
     bound = Bound(fake_issuer)
@@ -138,7 +138,7 @@ async def test_a_refresh_and_a_restart_keep_the_key(
 
 
 @pytest.mark.parametrize("place", ["issuer", "server"])
-async def test_a_server_that_is_never_content_with_a_nonce_is_left_alone(
+async def test_endless_nonce_challenges_stop_after_a_few_attempts(
     open_client: Open, fake_issuer: FakeIssuer, place: str
 ) -> None:
     Bound(fake_issuer)
@@ -164,7 +164,7 @@ async def test_a_server_that_is_never_content_with_a_nonce_is_left_alone(
     assert next(count) <= 5
 
 
-async def test_an_issuer_that_gives_a_bearer_token_all_the_same_is_taken_at_its_word(
+async def test_a_bearer_token_is_accepted_although_a_proof_was_sent(
     open_client: Open, fake_issuer: FakeIssuer, token_store: TokenStore
 ) -> None:
     Bound(fake_issuer)
@@ -179,7 +179,7 @@ async def test_an_issuer_that_gives_a_bearer_token_all_the_same_is_taken_at_its_
     assert tokens.proof_key is None
 
 
-async def test_a_bound_token_that_nobody_asked_for_is_refused(
+async def test_a_dpop_token_that_was_not_requested_is_refused(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     fake_issuer.token = lambda document: {**document, "token_type": "DPoP"}
@@ -194,7 +194,7 @@ async def test_a_bound_token_that_nobody_asked_for_is_refused(
 @pytest.mark.parametrize(
     ("issuer_can", "server_can"), [(True, False), (False, True)], ids=["issuer", "server"]
 )
-async def test_one_side_alone_is_not_enough(
+async def test_no_proof_is_sent_when_only_one_server_supports_dpop(
     open_client: Open, fake_issuer: FakeIssuer, issuer_can: bool, server_can: bool
 ) -> None:
     if issuer_can:
@@ -208,7 +208,7 @@ async def test_one_side_alone_is_not_enough(
     assert not any("dpop" in request.headers for request in fake_issuer.asked)
 
 
-def test_a_proof_names_no_query_and_no_fragment(clock: Clock) -> None:
+def test_the_htu_claim_has_no_query_and_no_fragment(clock: Clock) -> None:
     prover = DpopProver(PrivateKey.generate(), clock)
 
     proof = prover.proof("GET", "https://mcp.example/mcp?a=b#c")
@@ -219,7 +219,7 @@ def test_a_proof_names_no_query_and_no_fragment(clock: Clock) -> None:
     assert claims["iat"] == clock.now
 
 
-def test_a_nonce_stays_with_the_place_that_gave_it(clock: Clock) -> None:
+def test_a_nonce_is_used_only_for_the_server_that_issued_it(clock: Clock) -> None:
     prover = DpopProver(PrivateKey.generate(), clock)
     key = ECKey.import_key(prover.key.public_jwk())
 

@@ -53,7 +53,7 @@ async def refusal_of(open_client: Open) -> ClientRefused:
         "client.id=x",
     ],
 )
-async def test_an_endpoint_that_answers_a_parameter_for_us_is_not_opened(
+async def test_an_authorization_endpoint_that_sets_a_request_parameter_is_not_opened(
     open_client: Open, fake_issuer: FakeIssuer, query: str
 ) -> None:
     fake_issuer.metadata["authorization_endpoint"] = f"{ISSUER}/authorize?{query}"
@@ -70,7 +70,7 @@ async def test_an_endpoint_that_answers_a_parameter_for_us_is_not_opened(
     "query",
     ["p=B2C_1_sign_in", "tenant=one&ui_locales=de", "x=client_id", "my_state=x", "a=%26state%3Dx"],
 )
-async def test_an_endpoint_may_have_parameters_of_its_own(
+async def test_an_authorization_endpoint_may_have_other_query_parameters(
     open_client: Open, fake_issuer: FakeIssuer, query: str
 ) -> None:
     fake_issuer.metadata["authorization_endpoint"] = f"{ISSUER}/authorize?{query}"
@@ -92,7 +92,7 @@ async def test_an_endpoint_may_have_parameters_of_its_own(
 @proves("S230", "refuses", "issuer and endpoint queries")
 @pytest.mark.parametrize("endpoint", ["token_endpoint", "device_authorization_endpoint"])
 @pytest.mark.parametrize("query", ["client_id=x", "resource=x&p=1", "Client-ID=x", "%72esource=x"])
-async def test_a_form_is_not_posted_to_an_address_that_fills_it_in(
+async def test_an_endpoint_whose_query_sets_a_form_parameter_gets_no_request(
     open_client: Open, fake_issuer: FakeIssuer, endpoint: str, query: str
 ) -> None:
     device = Device(fake_issuer, [])
@@ -107,7 +107,7 @@ async def test_a_form_is_not_posted_to_an_address_that_fills_it_in(
 
 
 @proves("S230", "accepts", "issuer and endpoint queries")
-async def test_a_token_endpoint_may_have_parameters_of_its_own(
+async def test_a_token_endpoint_may_have_other_query_parameters(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     fake_issuer.metadata["token_endpoint"] += "?p=B2C_1_sign_in"
@@ -116,7 +116,7 @@ async def test_a_token_endpoint_may_have_parameters_of_its_own(
         assert await connection.log_in() is not None
 
 
-def test_an_attempt_is_held_to_the_same_rule_by_whomever_it_is_made() -> None:
+def test_an_authorization_url_never_repeats_a_parameter() -> None:
     attempt = attempt_at(ISSUER)
     full = replace(attempt, scopes=frozenset({"a"}), prompt="login")
 
@@ -160,7 +160,7 @@ async def test_an_issuer_with_a_query_or_a_fragment_is_refused(
 
 
 @proves("S230", "accepts", "issuer and endpoint queries")
-async def test_an_issuer_with_a_path_is_asked(open_client: Open, fake_issuer: FakeIssuer) -> None:
+async def test_an_issuer_with_a_path_is_used(open_client: Open, fake_issuer: FakeIssuer) -> None:
     issuer = f"{ISSUER}/tenant"
     fake_issuer.resource["authorization_servers"] = [issuer]
     fake_issuer.metadata["issuer"] = issuer
@@ -191,7 +191,7 @@ TWICE = [
 
 @proves("S230", "refuses", "issuer and endpoint queries")
 @pytest.mark.parametrize("query", TWICE)
-async def test_an_answer_with_a_parameter_twice_is_not_taken_by_the_listener(query: str) -> None:
+async def test_the_listener_refuses_a_response_with_a_duplicate_parameter(query: str) -> None:
     async with await Listener.open() as listener:
         waiting = asyncio.create_task(listener.answer("right", timeout=5))
         await asyncio.sleep(0)
@@ -204,7 +204,7 @@ async def test_an_answer_with_a_parameter_twice_is_not_taken_by_the_listener(que
 
 @proves("S230", "refuses", "issuer and endpoint queries")
 @pytest.mark.parametrize("query", TWICE)
-async def test_an_answer_with_a_parameter_twice_is_not_taken_when_it_is_pasted(query: str) -> None:
+async def test_a_pasted_response_with_a_duplicate_parameter_is_refused(query: str) -> None:
     lines: list[Any] = []
     pasted_redirect = PastedRedirect(lambda: lines[0])
     lines.append(f"{pasted_redirect.redirect_uri}?{query}")
@@ -216,7 +216,7 @@ async def test_an_answer_with_a_parameter_twice_is_not_taken_when_it_is_pasted(q
 
 
 @proves("S230", "accepts", "issuer and endpoint queries")
-async def test_an_answer_with_each_parameter_once_is_taken_when_it_is_pasted() -> None:
+async def test_a_pasted_response_without_duplicate_parameters_is_accepted() -> None:
     lines: list[Any] = []
     pasted_redirect = PastedRedirect(lambda: lines[0])
     lines.append(f"{pasted_redirect.redirect_uri}?state=right&code=c&iss=https://a.example")

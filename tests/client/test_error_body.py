@@ -88,7 +88,7 @@ async def post(open_client: Open, transport: Refusing) -> httpx2.Response:
 
 @proves("S226", "refuses", "refusal bodies are bounded")
 @pytest.mark.parametrize("status", [401, 403])
-async def test_an_endless_refusal_is_not_swallowed_in_any_try(
+async def test_an_endless_error_body_is_read_up_to_the_limit_in_every_attempt(
     open_client: Open, fake_issuer: FakeIssuer, status: int
 ) -> None:
     async with open_client() as connection:
@@ -106,7 +106,7 @@ async def test_an_endless_refusal_is_not_swallowed_in_any_try(
 
 @proves("S226", "refuses", "refusal bodies are bounded")
 @pytest.mark.parametrize("status", [401, 403])
-async def test_a_packed_refusal_is_not_unpacked_beyond_the_bound(
+async def test_a_compressed_error_body_is_not_decompressed_beyond_the_limit(
     open_client: Open, fake_issuer: FakeIssuer, status: int
 ) -> None:
     async with open_client() as connection:
@@ -140,7 +140,7 @@ async def test_a_packed_refusal_is_not_unpacked_beyond_the_bound(
         ("deflate", zlib.compress),
     ],
 )
-async def test_an_honest_refusal_arrives_whole(
+async def test_an_error_body_within_the_limit_is_returned_unchanged(
     open_client: Open, fake_issuer: FakeIssuer, coding: str, pack: Callable[[bytes], bytes]
 ) -> None:
     said = b'{"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": "Not you."}}'
@@ -153,7 +153,7 @@ async def test_an_honest_refusal_arrives_whole(
 
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "deflate"])
-async def test_a_refusal_that_cannot_be_unpacked_in_bounds_is_empty(
+async def test_an_error_body_with_an_unsupported_encoding_is_empty(
     open_client: Open, fake_issuer: FakeIssuer, coding: str
 ) -> None:
     transport = Refusing(fake_issuer, 403, lambda: [b"not packed at all"], coding)
@@ -161,7 +161,7 @@ async def test_a_refusal_that_cannot_be_unpacked_in_bounds_is_empty(
     assert (await post(open_client, transport)).content == b""
 
 
-async def test_a_refusal_that_breaks_off_keeps_nobody_from_signing_in(
+async def test_an_error_body_that_breaks_off_does_not_prevent_the_sign_in(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     def breaking() -> Iterable[bytes]:
@@ -176,7 +176,7 @@ async def test_a_refusal_that_breaks_off_keeps_nobody_from_signing_in(
     assert fake_issuer.authorizations
 
 
-async def test_the_mcp_client_says_what_an_endless_refusal_means(
+async def test_the_mcp_client_reports_a_refusal_with_an_endless_body(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client() as connection:
@@ -190,7 +190,7 @@ async def test_the_mcp_client_says_what_an_endless_refusal_means(
     assert sum(body.taken for body in transport.bodies) <= MOST
 
 
-async def test_nobody_to_sign_in_is_said_without_reading_the_refusal_to_its_end(
+async def test_a_non_interactive_client_reads_an_endless_401_only_up_to_the_limit(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     transport = Refusing(fake_issuer, 401, endless)

@@ -46,7 +46,7 @@ PASSPHRASE = "correct horse battery"
 
 @proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("url", [url for url in untrusted_input.URLS if url not in READABLE])
-async def test_an_address_that_is_read_in_two_ways_is_refused_by_name(url: str) -> None:
+async def test_an_ambiguous_url_is_refused_with_a_reason(url: str) -> None:
     http_client = HttpClient(
         UrlPolicy(SERVER), httpx2.MockTransport(lambda _: httpx2.Response(404))
     )
@@ -59,7 +59,7 @@ async def test_an_address_that_is_read_in_two_ways_is_refused_by_name(url: str) 
 
 
 @proves("S228", "accepts", "hostile bytes end nothing")
-async def test_a_long_address_that_a_server_takes_is_carried() -> None:
+async def test_a_long_url_within_the_limit_is_requested() -> None:
     url = f"{ISSUER}/authorize?scope=" + "a" * (MAX_URL_LENGTH - 100)
     answering = httpx2.MockTransport(lambda _: httpx2.Response(200, stream=Chunks(b"{}")))
 
@@ -68,7 +68,7 @@ async def test_a_long_address_that_a_server_takes_is_carried() -> None:
 
 
 @proves("S228", "refuses", "hostile bytes end nothing")
-async def test_nine_thousand_scopes_are_too_many_for_a_browser(
+async def test_an_authorization_url_with_nine_thousand_scopes_is_refused(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     fake_issuer.challenge["scope"] = " ".join(f"scope:{number}" for number in range(9000))
@@ -80,7 +80,9 @@ async def test_nine_thousand_scopes_are_too_many_for_a_browser(
     assert refusal.value.reason == "address-too-long"
 
 
-def test_a_browser_that_cannot_be_started_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_browser_that_cannot_be_started_is_reported_as_not_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def broken(*_: Any, **__: Any) -> bool:
         raise OSError(7, "Argument list too long")
 
@@ -91,7 +93,7 @@ def test_a_browser_that_cannot_be_started_is_none(monkeypatch: pytest.MonkeyPatc
 
 @proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("session", ["é", "\x80", "x" * 2000, "", "a b"])
-async def test_a_session_that_no_header_can_carry_ends_one_message_and_not_the_bridge(
+async def test_the_bridge_continues_after_an_invalid_session_id(
     session: str,
 ) -> None:
     class Odd(Forgetful):
@@ -111,7 +113,7 @@ async def test_a_session_that_no_header_can_carry_ends_one_message_and_not_the_b
 
 
 @proves("S228", "refuses", "hostile bytes end nothing")
-async def test_a_client_refuses_a_session_that_no_header_can_carry() -> None:
+async def test_the_client_refuses_an_invalid_session_id() -> None:
     def answer(_: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
         greeted = result(message, protocolVersion="2025-11-25")
         greeted.headers = httpx2.Headers({"mcp-session-id": "é"}, encoding="utf-8")
@@ -133,7 +135,7 @@ async def test_a_client_refuses_a_session_that_no_header_can_carry() -> None:
         pytest.param(b"x" * (MAX_EVENT_ID + 1), None, id="long"),
     ],
 )
-async def test_an_event_id_is_sent_back_as_it_came_or_not_at_all(
+async def test_last_event_id_is_sent_back_byte_for_byte_or_not_at_all(
     said: bytes, sent: bytes | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken_up: list[bytes] = []
@@ -160,7 +162,7 @@ async def test_an_event_id_is_sent_back_as_it_came_or_not_at_all(
 
 
 @proves("S228", "accepts", "hostile bytes end nothing")
-async def test_a_bridge_takes_up_a_stream_after_an_id_that_is_not_ascii() -> None:
+async def test_the_bridge_resumes_a_stream_after_a_non_ascii_event_id() -> None:
     class Streaming(Forgetful):
         def answer(self, request: httpx2.Request, message: Any) -> httpx2.Response:
             if request.method == "GET" and "last-event-id" in request.headers:
@@ -187,7 +189,7 @@ async def test_a_bridge_takes_up_a_stream_after_an_id_that_is_not_ascii() -> Non
         pytest.param({"id": 9, "method": "tools/call", "params": {"name": {}}}, id="name"),
     ],
 )
-async def test_a_line_that_cannot_be_sent_is_answered_and_the_next_one_carried(
+async def test_the_bridge_answers_an_unsendable_message_and_forwards_the_next(
     message: dict[str, Any],
 ) -> None:
     meta = {"_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}}
@@ -207,7 +209,7 @@ async def test_a_line_that_cannot_be_sent_is_answered_and_the_next_one_carried(
 
 
 @proves("S228", "refuses", "hostile bytes end nothing")
-async def test_a_version_that_no_header_can_carry_is_answered() -> None:
+async def test_an_invalid_protocol_version_is_answered_with_an_error() -> None:
     meta = {"_meta": {"io.modelcontextprotocol/protocolVersion": "é\r\nx: y"}}
 
     said = await carry(Forgetful(), {"id": 9, "method": "tools/list", "params": meta})
@@ -226,7 +228,7 @@ async def test_a_version_that_no_header_can_carry_is_answered() -> None:
         (RuntimeError("no secret of ours"), FAULT),
     ],
 )
-async def test_what_goes_wrong_with_one_message_is_its_answer(
+async def test_an_exception_for_one_message_does_not_affect_the_next(
     raised: Exception, reason: str
 ) -> None:
     class Broken(Forgetful):
@@ -243,7 +245,7 @@ async def test_what_goes_wrong_with_one_message_is_its_answer(
 
 
 @proves("S228", "refuses", "hostile bytes end nothing")
-async def test_a_broken_tls_record_in_an_answer_ends_the_call_by_name(
+async def test_a_broken_tls_record_is_reported_as_unreachable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pem = certificate(tmp_path, "localhost")
@@ -268,7 +270,7 @@ async def test_a_broken_tls_record_in_an_answer_ends_the_call_by_name(
 
 @proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("target", ["//[", "[", "/callback[?state=right"])
-async def test_a_target_that_no_url_parser_reads_is_not_found(target: str) -> None:
+async def test_the_listener_answers_an_unparsable_target_with_404(target: str) -> None:
     async with await Listener.open() as listener:
         waiting = asyncio.create_task(listener.answer("right", timeout=5))
         await asyncio.sleep(0)
@@ -281,7 +283,7 @@ async def test_a_target_that_no_url_parser_reads_is_not_found(target: str) -> No
 
 @proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("line", ["//[", "http://[", "\udcff", "", "http://[v1.x]/?state=right"])
-async def test_a_pasted_line_that_is_no_address_is_asked_for_again(line: str) -> None:
+async def test_the_prompt_repeats_after_a_pasted_line_that_is_no_url(line: str) -> None:
     lines = iter([line])
     paste = PastedRedirect(lambda: next(lines, f"{paste.redirect_uri}?state=right&code=c"), 50_000)
 
@@ -290,7 +292,7 @@ async def test_a_pasted_line_that_is_no_address_is_asked_for_again(line: str) ->
 
 @proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("ended", [EOFError(), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "x")])
-async def test_an_input_that_ends_or_is_no_text_is_nothing_pasted(ended: Exception) -> None:
+async def test_input_that_ends_or_is_not_text_counts_as_nothing_pasted(ended: Exception) -> None:
     def paste() -> str:
         raise ended
 
@@ -308,7 +310,7 @@ def keep(store: FileStore, content: bytes) -> TokenStore:
 
 @proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("size", [0, 1, 17, 18, 19, 33, 34, 45, 46, 61, 62, 63])
-def test_a_sealed_file_that_was_cut_off_is_unreadable(tmp_path: Path, size: int) -> None:
+def test_a_truncated_encrypted_file_is_refused(tmp_path: Path, size: int) -> None:
     store = PassphraseStore(tmp_path, PASSPHRASE)
     whole = store._encrypt(json.dumps(STORE).encode())
 
@@ -319,7 +321,7 @@ def test_a_sealed_file_that_was_cut_off_is_unreadable(tmp_path: Path, size: int)
 
 
 @proves("S228", "accepts", "hostile bytes end nothing")
-def test_a_sealed_file_that_is_whole_is_read(tmp_path: Path) -> None:
+def test_a_complete_encrypted_file_is_read(tmp_path: Path) -> None:
     store = PassphraseStore(tmp_path, PASSPHRASE)
 
     assert keep(store, store._encrypt(json.dumps(STORE).encode())).tokens_for(SERVER) is not None
@@ -327,14 +329,14 @@ def test_a_sealed_file_that_is_whole_is_read(tmp_path: Path) -> None:
 
 @proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("content", [b"[" * 100_000, b'{"a":' * 100_000, b"\xff", b"", b'{"a":1'])
-def test_a_deep_or_broken_file_is_unreadable(tmp_path: Path, content: bytes) -> None:
+def test_a_deeply_nested_or_broken_file_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         keep(FileStore(tmp_path), content).tokens_for(SERVER)
 
     assert refusal.value.reason == "unreadable-store"
 
 
-def test_a_passphrase_that_is_not_utf_8_opens_what_it_sealed(tmp_path: Path) -> None:
+def test_a_passphrase_that_is_not_utf_8_decrypts_its_own_file(tmp_path: Path) -> None:
     odd = PASSPHRASE + "\udcff"
     keep(
         PassphraseStore(tmp_path, odd),
@@ -358,7 +360,7 @@ def test_a_passphrase_that_is_not_utf_8_opens_what_it_sealed(tmp_path: Path) -> 
         {"proof_key": {}},
     ],
 )
-def test_a_record_of_another_form_is_no_token(wrong: dict[str, Any]) -> None:
+def test_a_malformed_token_record_is_ignored(wrong: dict[str, Any]) -> None:
     assert Tokens.from_record(RECORD) is not None
     assert Tokens.from_record({**RECORD, **wrong}) is None
 
@@ -378,14 +380,14 @@ def test_a_record_of_another_form_is_no_token(wrong: dict[str, Any]) -> None:
         {"private_key": "x"},
     ],
 )
-def test_a_record_of_another_form_is_no_registration(wrong: dict[str, Any]) -> None:
+def test_a_malformed_registration_record_is_ignored(wrong: dict[str, Any]) -> None:
     assert Registration.from_record(CLIENT, ISSUER) is not None
     assert Registration.from_record({**CLIENT, **wrong}, ISSUER) is None
 
 
 @proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("supported", [7, {"a": 1}, "2025-11-25", True])
-async def test_versions_that_are_no_list_are_none(supported: Any) -> None:
+async def test_supported_versions_that_are_not_a_list_are_ignored(supported: Any) -> None:
     script = Script(lambda _, message: error(400, -32022, message, {"supported": supported}))
 
     async with McpClient(SERVER, transport=script) as client:
@@ -397,7 +399,7 @@ async def test_versions_that_are_no_list_are_none(supported: Any) -> None:
 
 @proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("code", ["abc", [], {}, None, 1.5])
-async def test_an_error_whose_code_is_no_number_is_an_error(code: Any) -> None:
+async def test_an_error_whose_code_is_not_an_integer_is_still_an_error(code: Any) -> None:
     def answer(_: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
         body = {"jsonrpc": "2.0", "id": message["id"], "error": {"code": code, "message": "no"}}
         return httpx2.Response(200, stream=Chunks(json.dumps(body).encode()))
@@ -411,7 +413,7 @@ async def test_an_error_whose_code_is_no_number_is_an_error(code: Any) -> None:
 
 @proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("params", [[1], "x", 7, True])
-async def test_a_question_without_parameters_is_an_empty_one(params: Any) -> None:
+async def test_elicitation_params_that_are_not_an_object_are_read_as_empty(params: Any) -> None:
     async def refuse(asked: Any) -> dict[str, Any]:
         assert asked == {}
         return {"action": "decline"}
@@ -436,14 +438,14 @@ async def test_a_question_without_parameters_is_an_empty_one(params: Any) -> Non
         {"anyOf": [None, 7, {"type": "integer"}]},
     ],
 )
-def test_a_schema_of_another_form_says_what_it_says(schema: Any) -> None:
+def test_types_are_read_from_a_malformed_schema(schema: Any) -> None:
     assert types_of(schema) == {"integer"}
     assert parse_arguments(["a=1"], {"properties": {"a": schema}}) == {"a": 1}
 
 
 @proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("required", [7, True, {"a": 1}, "a", None, [{}]])
-def test_parameters_are_listed_whatever_is_required(required: Any) -> None:
+def test_parameters_are_listed_when_required_is_malformed(required: Any) -> None:
     schema = {"properties": {"a": {"type": "integer"}}, "required": required}
 
     assert _parameters(schema) == "[a=integer]"
@@ -452,7 +454,7 @@ def test_parameters_are_listed_whatever_is_required(required: Any) -> None:
 @proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("text", ["[" * 100_000, "NaN", "Infinity", "9" * 5000, "\udcff"])
 @pytest.mark.parametrize("word", ["a={}", "a:={}"])
-def test_an_argument_that_is_no_json_is_refused_by_name(word: str, text: str) -> None:
+def test_an_argument_that_is_not_valid_json_is_refused_with_a_reason(word: str, text: str) -> None:
     with pytest.raises(UsageProblem) as refusal:
         parse_arguments([word.format(text)], {"properties": {"a": {"type": "array"}}})
 
@@ -461,7 +463,7 @@ def test_an_argument_that_is_no_json_is_refused_by_name(word: str, text: str) ->
 
 @proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("state", ["right\udcff", "left\ud800"])
-def test_a_state_that_is_not_unicode_is_the_wrong_one(state: str) -> None:
+def test_a_state_with_a_lone_surrogate_does_not_match(state: str) -> None:
     attempt = AuthorizationRequest(
         server=server_metadata.parse(METADATA, ISSUER),
         client_id="c",
@@ -475,7 +477,7 @@ def test_a_state_that_is_not_unicode_is_the_wrong_one(state: str) -> None:
 
 
 @proves("S228", "refuses", "hostile bytes end nothing")
-async def test_a_bridge_keeps_few_schemas_of_a_server_that_names_others_each_time() -> None:
+async def test_the_bridge_limits_the_number_of_cached_schemas() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string", "x-mcp-header": "A"}}}
 
     class Naming(Forgetful):
@@ -494,14 +496,14 @@ async def test_a_bridge_keeps_few_schemas_of_a_server_that_names_others_each_tim
 
 
 @proves("S228", "refuses", "hostile bytes end nothing")
-def test_text_that_is_not_unicode_is_not_sent() -> None:
+def test_text_with_a_lone_surrogate_is_not_sent() -> None:
     with pytest.raises(ProtocolBroken) as refusal:
         encode({"a": "\udcff"})
 
     assert refusal.value.reason == "malformed-request"
 
 
-async def test_a_bridge_whose_reader_left_ends() -> None:
+async def test_the_bridge_ends_when_its_output_is_closed() -> None:
     written = asyncio.Event()
 
     async def lines() -> AsyncIterator[bytes]:

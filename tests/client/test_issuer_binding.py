@@ -15,7 +15,7 @@ from tests.ledger import proves
 
 
 @proves("S171", "accepts", "credentials stay with their issuer")
-async def test_a_refresh_goes_to_the_issuer_of_the_token(
+async def test_a_refresh_request_goes_to_the_issuer_of_the_token(
     open_client: Open, fake_issuer: FakeIssuer, clock: Clock
 ) -> None:
     async with open_client() as connection:
@@ -28,7 +28,7 @@ async def test_a_refresh_goes_to_the_issuer_of_the_token(
 
 
 @proves("S171", "refuses", "credentials stay with their issuer")
-async def test_nothing_of_the_old_issuer_is_sent_to_the_new_one(
+async def test_no_credential_of_the_old_issuer_is_sent_to_a_new_issuer(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     thief = "https://thief.example"
@@ -66,7 +66,7 @@ async def test_nothing_of_the_old_issuer_is_sent_to_the_new_one(
 
 
 @proves("S172", "accepts", "a static secret is pinned")
-async def test_a_static_secret_goes_to_its_own_issuer(
+async def test_a_static_secret_is_sent_to_its_own_issuer(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     fake_issuer.metadata["token_endpoint_auth_methods_supported"] = ["client_secret_post"]
@@ -79,7 +79,7 @@ async def test_a_static_secret_goes_to_its_own_issuer(
 
 
 @proves("S172", "refuses", "a static secret is pinned")
-async def test_a_static_secret_is_not_sent_to_an_issuer_it_is_not_pinned_to(
+async def test_a_static_secret_is_not_sent_to_another_issuer(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     client_config = ClientConfig(
@@ -106,7 +106,7 @@ async def test_a_static_secret_is_not_sent_to_an_issuer_it_is_not_pinned_to(
         "https://evil.example/mcp",
     ],
 )
-async def test_a_token_is_not_put_on_a_request_to_another_place(
+async def test_a_token_is_not_sent_to_another_url(
     open_client: Open, fake_issuer: FakeIssuer, url: str
 ) -> None:
     async with open_client() as connection:
@@ -119,7 +119,9 @@ async def test_a_token_is_not_put_on_a_request_to_another_place(
 
 
 @proves("S179", "refuses", "a token stays with its resource")
-async def test_a_redirect_takes_no_token_along(open_client: Open, fake_issuer: FakeIssuer) -> None:
+async def test_a_redirect_of_the_server_is_not_followed(
+    open_client: Open, fake_issuer: FakeIssuer
+) -> None:
     async with open_client() as connection:
         await connection.log_in()
         fake_issuer.routes[SERVER] = lambda _: httpx2.Response(

@@ -19,7 +19,7 @@ async def knocked(port: int, target: str, **options: str) -> tuple[int, dict[str
 
 
 @proves("S174", "accepts", "the callback listener")
-async def test_the_expected_answer_is_taken_and_the_window_may_be_closed() -> None:
+async def test_the_listener_accepts_the_expected_callback() -> None:
     async with await Listener.open() as listener:
         waiting = asyncio.create_task(listener.answer("right", timeout=5))
         await asyncio.sleep(0)
@@ -43,7 +43,7 @@ async def test_the_expected_answer_is_taken_and_the_window_may_be_closed() -> No
         ("nothing=x", "The sign-in failed"),
     ],
 )
-async def test_the_page_differs_after_deny_and_after_an_error(parameters: str, title: str) -> None:
+async def test_the_page_names_a_denial_and_an_error(parameters: str, title: str) -> None:
     async with await Listener.open() as listener:
         listener.expect("right")
         status, _, page = await knocked(listener.port, f"/callback?state=right&{parameters}")
@@ -54,7 +54,7 @@ async def test_the_page_differs_after_deny_and_after_an_error(parameters: str, t
     assert "0900" not in page
 
 
-async def test_the_page_has_the_colours_and_the_door_of_the_authorization_server() -> None:
+async def test_the_page_shares_colours_and_icons_with_the_authorization_server() -> None:
     templates = Path(pages.__file__).parent / "templates"
     style, parts = ((templates / name).read_text() for name in ("style.css", "parts.html"))
     async with await Listener.open() as listener:
@@ -89,7 +89,7 @@ async def test_the_page_has_the_colours_and_the_door_of_the_authorization_server
         pytest.param("/callback?state=right", {"host": "localhost:1"}, 404, id="another-port"),
     ],
 )
-async def test_everything_else_is_not_found_and_does_not_end_the_wait(
+async def test_an_unexpected_request_is_refused_and_does_not_end_the_wait(
     target: str, options: dict[str, str], status: int
 ) -> None:
     async with await Listener.open() as listener:
@@ -104,7 +104,7 @@ async def test_everything_else_is_not_found_and_does_not_end_the_wait(
 
 
 @proves("S174", "refuses", "the callback listener")
-async def test_an_answer_counts_once() -> None:
+async def test_only_the_first_callback_is_accepted() -> None:
     async with await Listener.open() as listener:
         waiting = asyncio.create_task(listener.answer("right", timeout=5))
         await asyncio.sleep(0)
@@ -116,7 +116,7 @@ async def test_an_answer_counts_once() -> None:
 
 
 @proves("S174", "refuses", "the callback listener")
-async def test_nothing_of_the_request_is_put_on_a_page() -> None:
+async def test_the_page_does_not_reflect_the_request() -> None:
     async with await Listener.open() as listener:
         for target in ("/<script>alert(1)</script>", "/callback?state=<b>&error=<i>"):
             _, _, page = await knocked(listener.port, target)
@@ -124,7 +124,7 @@ async def test_nothing_of_the_request_is_put_on_a_page() -> None:
             assert "<b>" not in page
 
 
-async def test_it_listens_on_this_machine_alone_and_closes() -> None:
+async def test_the_listener_binds_to_loopback_and_closes() -> None:
     listener = await Listener.open()
     assert listener.redirect_uri == f"http://127.0.0.1:{listener.port}/callback"
     assert listener._server is not None
@@ -136,12 +136,12 @@ async def test_it_listens_on_this_machine_alone_and_closes() -> None:
         await knocked(listener.port, "/callback")
 
 
-async def test_a_port_in_use_gives_way_to_a_free_one() -> None:
+async def test_a_free_port_replaces_a_port_in_use() -> None:
     async with await Listener.open() as first, await Listener.open(first.port) as second:
         assert second.port not in (0, first.port)
 
 
-async def test_the_wait_for_the_browser_ends() -> None:
+async def test_waiting_for_the_browser_times_out() -> None:
     async with await Listener.open() as listener:
         with pytest.raises(SignInFailed) as refusal:
             await listener.answer("right", timeout=0.01)
@@ -149,7 +149,7 @@ async def test_the_wait_for_the_browser_ends() -> None:
     assert refusal.value.reason == "timed-out"
 
 
-async def test_an_idle_connection_does_not_hold_up_the_end() -> None:
+async def test_an_idle_connection_does_not_delay_closing() -> None:
     listener = await Listener.open()
     _, writer = await asyncio.open_connection("127.0.0.1", listener.port)
     await asyncio.sleep(0.01)
@@ -160,7 +160,7 @@ async def test_an_idle_connection_does_not_hold_up_the_end() -> None:
 
 
 @proves("S174", "refuses", "the callback listener")
-async def test_who_only_holds_connections_gives_way_to_the_browser(
+async def test_the_oldest_idle_connections_are_closed_to_admit_the_browser(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(listener_module, "_READ_TIMEOUT", 600.0)

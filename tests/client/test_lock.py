@@ -74,7 +74,7 @@ async def goes_on_meanwhile(
 
 
 @proves("S232", "accepts", "token store folder")
-async def test_a_sign_in_waits_for_another_writer_and_the_loop_does_not(
+async def test_a_sign_in_waits_for_another_writer_without_blocking_the_loop(
     open_client: Open, fake_issuer: FakeIssuer, tmp_path: Path, refused: threading.Event
 ) -> None:
     with held_by_another_process(tmp_path / "doorward" / "tokens.lock") as let_go:
@@ -86,7 +86,7 @@ async def test_a_sign_in_waits_for_another_writer_and_the_loop_does_not(
 
 
 @proves("S232", "accepts", "token store folder")
-async def test_a_refresh_waits_for_another_writer_and_the_loop_does_not(
+async def test_a_refresh_waits_for_another_writer_without_blocking_the_loop(
     open_client: Open, fake_issuer: FakeIssuer, tmp_path: Path, refused: threading.Event
 ) -> None:
     async with open_client() as connection:
@@ -101,7 +101,7 @@ async def test_a_refresh_waits_for_another_writer_and_the_loop_does_not(
 
 
 @proves("S232", "accepts", "token store folder")
-async def test_a_refresh_waits_for_another_refresh_and_the_loop_does_not(
+async def test_a_refresh_waits_for_another_refresh_without_blocking_the_loop(
     open_client: Open, fake_issuer: FakeIssuer, tmp_path: Path, refused: threading.Event
 ) -> None:
     async with open_client() as connection:
@@ -118,7 +118,7 @@ async def locks_of(token_store: TokenStore, folder: Path) -> list[Path]:
 
 
 @proves("S232", "accepts", "token store folder")
-async def test_a_dead_client_is_forgotten_off_the_loop(
+async def test_replacing_an_unknown_client_does_not_block_the_loop(
     open_client: Open,
     fake_issuer: FakeIssuer,
     clock: Clock,
@@ -135,7 +135,7 @@ async def test_a_dead_client_is_forgotten_off_the_loop(
 
 
 @proves("S232", "refuses", "token store folder")
-async def test_a_task_that_is_cancelled_while_it_waits_leaves_the_lock_free(
+async def test_a_task_that_is_cancelled_while_waiting_leaves_the_lock_free(
     tmp_path: Path, refused: threading.Event
 ) -> None:
     path = tmp_path / "lock"
@@ -158,7 +158,7 @@ async def test_a_task_that_is_cancelled_while_it_waits_leaves_the_lock_free(
 
 
 @proves("S232", "refuses", "token store folder")
-async def test_a_lock_that_is_never_let_go_is_named(tmp_path: Path) -> None:
+async def test_a_lock_that_is_never_released_is_an_error(tmp_path: Path) -> None:
     with held_by_another_process(tmp_path / "lock"), pytest.raises(Unreachable) as refusal:
         async with async_lock(tmp_path / "lock", max_wait=0):
             pass
@@ -167,7 +167,7 @@ async def test_a_lock_that_is_never_let_go_is_named(tmp_path: Path) -> None:
 
 
 @proves("S232", "accepts", "token store folder")
-async def test_opening_a_sealed_store_waits_for_nobody(tmp_path: Path) -> None:
+async def test_opening_an_encrypted_store_does_not_wait_for_the_key_lock(tmp_path: Path) -> None:
     backend = FakeKeyring()
     with held_by_another_process(tmp_path / "key.lock"):
         store = KeyringStore(tmp_path, backend)
@@ -180,7 +180,7 @@ async def test_opening_a_sealed_store_waits_for_nobody(tmp_path: Path) -> None:
     assert len(backend.entries) == 1
 
 
-async def test_a_sealed_store_takes_the_key_that_another_process_made_meanwhile(
+async def test_an_encrypted_store_uses_a_key_that_another_process_created(
     tmp_path: Path,
 ) -> None:
     backend = FakeKeyring()
@@ -210,7 +210,7 @@ with try_lock(path) as held:
 """
 
 
-def test_a_process_that_was_forked_meanwhile_does_not_keep_the_lock(tmp_path: Path) -> None:
+def test_a_forked_child_does_not_keep_the_lock(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FORKING, str(tmp_path / "lock")]
 
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
@@ -218,7 +218,7 @@ def test_a_process_that_was_forked_meanwhile_does_not_keep_the_lock(tmp_path: Pa
     assert ended.stdout == "free\n"
 
 
-async def test_a_file_system_without_locks_is_not_taken_for_another_process(
+async def test_a_file_system_without_locks_is_a_configuration_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import fcntl

@@ -13,7 +13,7 @@ from tests.client.fake_issuer import SERVER, FakeIssuer
 
 
 @pytest.mark.parametrize("revision", ["modern", "legacy", "legacy-json", "stream"])
-async def test_modern_and_legacy_servers_are_understood(
+async def test_the_client_calls_modern_and_legacy_servers(
     open_client: Open, fake_issuer: FakeIssuer, revision: str
 ) -> None:
     fake_issuer.revision = revision
@@ -26,7 +26,7 @@ async def test_modern_and_legacy_servers_are_understood(
     assert (result.text, result.is_error) == ("42", False)
 
 
-async def test_a_modern_request_says_in_headers_what_its_body_says(
+async def test_the_headers_of_a_modern_request_match_its_body(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client() as connection:
@@ -40,7 +40,7 @@ async def test_a_modern_request_says_in_headers_what_its_body_says(
     assert message["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] == "2026-07-28"
 
 
-async def test_a_legacy_server_is_greeted_once_and_its_session_kept(
+async def test_a_legacy_server_is_initialized_once_and_its_session_reused(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     fake_issuer.revision = "legacy"
@@ -66,7 +66,7 @@ async def test_a_legacy_server_is_greeted_once_and_its_session_kept(
 
 
 @pytest.mark.parametrize(("status", "code"), [(400, -32022), (400, -32020), (404, -32601)])
-async def test_a_modern_refusal_is_not_taken_for_an_old_server(
+async def test_a_modern_error_does_not_trigger_the_legacy_fallback(
     open_client: Open, fake_issuer: FakeIssuer, status: int, code: int
 ) -> None:
     async with open_client() as connection:
@@ -83,7 +83,7 @@ async def test_a_modern_refusal_is_not_taken_for_an_old_server(
     assert len(fake_issuer.asked) == 1
 
 
-async def test_an_unknown_tool_is_the_servers_to_name(open_client: Open) -> None:
+async def test_the_servers_error_for_an_unknown_tool_is_raised(open_client: Open) -> None:
     async with open_client() as connection:
         with pytest.raises(CallFailed) as refusal:
             await connection.client.call_tool("nope", {})
@@ -110,7 +110,7 @@ async def test_an_unknown_tool_is_the_servers_to_name(open_client: Open) -> None
         pytest.param(httpx2.Response(404), ProtocolBroken, "unexpected-status", id="404"),
     ],
 )
-async def test_what_a_server_answers_becomes_one_of_our_refusals(
+async def test_a_server_error_is_raised_with_its_reason(
     open_client: Open,
     fake_issuer: FakeIssuer,
     response: httpx2.Response,
@@ -126,7 +126,9 @@ async def test_what_a_server_answers_becomes_one_of_our_refusals(
     assert refusal.value.reason == reason
 
 
-async def test_nobody_at_home_is_said_so(open_client: Open, fake_issuer: FakeIssuer) -> None:
+async def test_an_unreachable_server_is_named_in_the_error(
+    open_client: Open, fake_issuer: FakeIssuer
+) -> None:
     def nobody(_: httpx2.Request) -> httpx2.Response:
         raise httpx2.ConnectError("refused")
 
@@ -140,7 +142,7 @@ async def test_nobody_at_home_is_said_so(open_client: Open, fake_issuer: FakeIss
     assert "mcp.example" in refusal.value.problem
 
 
-async def test_pages_are_followed_to_the_end(open_client: Open, fake_issuer: FakeIssuer) -> None:
+async def test_all_pages_of_a_list_are_fetched(open_client: Open, fake_issuer: FakeIssuer) -> None:
     def paged(request: httpx2.Request) -> httpx2.Response:
         message = json.loads(request.content)
         second = message["params"].get("cursor") == "two"
@@ -170,11 +172,11 @@ def marked(kind: str = "string", name: Any = "Region") -> dict[str, Any]:
         ("=?base64?literal?=", "=?base64?PT9iYXNlNjQ/bGl0ZXJhbD89?="),
     ],
 )
-def test_a_marked_parameter_is_repeated_in_its_header(value: str, header: str) -> None:
+def test_an_annotated_string_parameter_is_sent_in_its_header(value: str, header: str) -> None:
     assert parameter_headers(marked(), {"region": value}) == {"Mcp-Param-Region": header}
 
 
-def test_other_types_are_spelled_as_the_page_says() -> None:
+def test_integers_and_booleans_are_encoded_and_null_is_omitted() -> None:
     assert parameter_headers(marked("integer"), {"region": -7}) == {"Mcp-Param-Region": "-7"}
     assert parameter_headers(marked("boolean"), {"region": True}) == {"Mcp-Param-Region": "true"}
     assert parameter_headers(marked(), {"region": None}) == {}
@@ -203,5 +205,5 @@ def test_other_types_are_spelled_as_the_page_says() -> None:
         pytest.param({"anyOf": [marked()]}, id="in-choice"),
     ],
 )
-def test_a_broken_mark_makes_the_tool_unusable(schema: dict[str, Any]) -> None:
+def test_an_invalid_header_annotation_is_refused(schema: dict[str, Any]) -> None:
     assert marked_parameters(schema) is None

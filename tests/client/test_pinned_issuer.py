@@ -106,7 +106,7 @@ async def call_twice(
 
 @proves("S224", "refuses", "secrets to pinned issuers")
 @pytest.mark.parametrize("kind", ["secret", "key", "projected", "company"])
-async def test_a_server_that_names_a_thief_after_the_first_call_gets_nothing_there(
+async def test_a_server_that_switches_its_issuer_gets_no_credential_there(
     open_client: Open, fake_issuer: FakeIssuer, clock: Clock, tmp_path: Path, kind: str
 ) -> None:
     serve_grants(fake_issuer)
@@ -120,7 +120,7 @@ async def test_a_server_that_names_a_thief_after_the_first_call_gets_nothing_the
 
 @proves("S224", "accepts", "secrets to pinned issuers")
 @pytest.mark.parametrize("kind", ["secret", "key", "projected", "company"])
-async def test_the_issuer_that_the_user_named_is_served_call_after_call(
+async def test_the_pinned_issuer_is_used_for_every_token_request(
     open_client: Open, fake_issuer: FakeIssuer, clock: Clock, tmp_path: Path, kind: str
 ) -> None:
     serve_grants(fake_issuer)
@@ -134,7 +134,7 @@ async def test_the_issuer_that_the_user_named_is_served_call_after_call(
 
 
 @proves("S224", "refuses", "secrets to pinned issuers")
-async def test_a_server_that_lists_a_thief_first_does_not_choose(
+async def test_the_pinned_issuer_is_used_although_the_server_lists_another_first(
     open_client: Open, fake_issuer: FakeIssuer, tmp_path: Path
 ) -> None:
     serve_grants(fake_issuer)
@@ -181,7 +181,7 @@ def test_a_service_without_an_issuer_cannot_be_configured(
 
 
 @proves("S224", "accepts", "secrets to pinned issuers")
-async def test_a_public_client_of_a_person_needs_no_issuer(
+async def test_a_public_interactive_client_needs_no_issuer(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     fake_issuer.clients["mine"] = {"scope": "mcp:read mcp:tools"}
@@ -192,14 +192,14 @@ async def test_a_public_client_of_a_person_needs_no_issuer(
     assert fake_issuer.authorizations[0]["client_id"] == "mine"
 
 
-def test_what_is_no_issuer_cannot_be_one() -> None:
+def test_a_plain_http_issuer_cannot_be_configured() -> None:
     with pytest.raises(ConfigurationError) as refusal:
         ClientConfig(client_id="nightly", issuer="http://login.example")
 
     assert refusal.value.reason == "insecure-issuer"
 
 
-async def test_a_document_too_is_shown_to_the_issuer_that_the_user_named_alone(
+async def test_a_client_id_metadata_document_is_used_only_at_the_pinned_issuer(
     open_client: Open, fake_issuer: FakeIssuer, tmp_path: Path
 ) -> None:
     fake_issuer.metadata["client_id_metadata_document_supported"] = True
@@ -215,7 +215,7 @@ async def test_a_document_too_is_shown_to_the_issuer_that_the_user_named_alone(
     assert posted == []
 
 
-async def test_tokens_of_another_issuer_are_not_used_once_the_client_has_moved(
+async def test_tokens_of_the_previous_issuer_are_not_used_after_a_change(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     serve_grants(fake_issuer)
@@ -245,7 +245,7 @@ async def test_tokens_of_another_issuer_are_not_used_once_the_client_has_moved(
         pytest.param("e30.!!.c2ln", id="unreadable"),
     ],
 )
-async def test_a_projected_token_that_is_not_for_the_issuer_alone_stays_here(
+async def test_a_projected_token_with_another_audience_is_not_sent(
     open_client: Open, fake_issuer: FakeIssuer, tmp_path: Path, content: str
 ) -> None:
     serve_grants(fake_issuer)
@@ -263,7 +263,7 @@ async def test_a_projected_token_that_is_not_for_the_issuer_alone_stays_here(
 
 @proves("S224", "accepts", "secrets to pinned issuers")
 @pytest.mark.parametrize("audience", [ISSUER, [ISSUER], f"{ISSUER}/token"])
-async def test_a_projected_token_may_name_the_issuer_or_its_token_endpoint(
+async def test_a_projected_token_may_have_the_issuer_or_token_endpoint_as_audience(
     open_client: Open, fake_issuer: FakeIssuer, tmp_path: Path, audience: Any
 ) -> None:
     serve_grants(fake_issuer)
@@ -277,7 +277,7 @@ async def test_a_projected_token_may_name_the_issuer_or_its_token_endpoint(
 
 
 @proves("S224", "accepts", "secrets to pinned issuers")
-async def test_a_platform_that_calls_the_issuer_by_another_name_is_asked_for_that_one(
+async def test_a_configured_audience_is_requested_from_the_platform(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     serve_grants(fake_issuer)
@@ -295,7 +295,7 @@ async def test_a_platform_that_calls_the_issuer_by_another_name_is_asked_for_tha
 
 
 @proves("S224", "refuses", "secrets to pinned issuers")
-async def test_a_platform_that_answers_with_another_audience_is_not_passed_on(
+async def test_a_platform_token_with_another_audience_is_not_sent(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     serve_grants(fake_issuer)

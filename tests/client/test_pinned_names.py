@@ -78,7 +78,7 @@ def trust(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @proves("S225", "accepts", "connections per host name")
-async def test_each_name_at_one_address_makes_its_own_handshake(
+async def test_each_host_name_at_one_address_has_its_own_tls_handshake(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resolved: dict[str, list[str]]
 ) -> None:
     tls = Tls(tmp_path, FIRST, SECOND)
@@ -96,7 +96,7 @@ async def test_each_name_at_one_address_makes_its_own_handshake(
 
 @proves("S225", "refuses", "connections per host name")
 @pytest.mark.parametrize("keep_alive", [True, False])
-async def test_a_name_without_a_certificate_cannot_use_the_connection_of_another(
+async def test_a_host_name_without_a_certificate_cannot_reuse_another_connection(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     resolved: dict[str, list[str]],
@@ -116,7 +116,7 @@ async def test_a_name_without_a_certificate_cannot_use_the_connection_of_another
 
 
 @proves("S225", "refuses", "connections per host name")
-async def test_the_server_cannot_use_the_connection_of_a_name_that_it_gave(
+async def test_the_server_cannot_reuse_the_connection_of_a_discovered_host(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resolved: dict[str, list[str]]
 ) -> None:
     tls = Tls(tmp_path, SECOND)
@@ -134,7 +134,7 @@ async def test_the_server_cannot_use_the_connection_of_a_name_that_it_gave(
 @proves("S227", "refuses", "mixed addresses are refused")
 @pytest.mark.parametrize("inside", ["::1", "127.0.0.1", "10.0.0.5", "169.254.169.254", "fd00::1"])
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_name_with_public_and_private_addresses_opens_nothing(inside: str, order: int) -> None:
+def test_a_host_name_with_public_and_private_addresses_is_refused(inside: str, order: int) -> None:
     url_policy = UrlPolicy("https://mcp.example/mcp")
 
     assert not url_policy.allows_addresses("mcp.example", [inside, "8.8.8.8"][::order])
@@ -146,7 +146,7 @@ def test_a_name_with_public_and_private_addresses_opens_nothing(inside: str, ord
 
 
 @proves("S227", "refuses", "mixed addresses are refused")
-async def test_a_mixed_answer_is_refused_before_anything_is_sent(
+async def test_mixed_addresses_are_refused_before_a_request_is_sent(
     resolved: dict[str, list[str]],
 ) -> None:
     resolved[FIRST] = ["127.0.0.1", "8.8.8.8"]
@@ -160,7 +160,7 @@ async def test_a_mixed_answer_is_refused_before_anything_is_sent(
 
 
 @proves("S227", "refuses", "mixed addresses are refused")
-def test_a_mixed_answer_is_refused_of_a_name_that_an_intranet_server_gave_too() -> None:
+def test_mixed_addresses_are_refused_for_an_issuer_of_an_intranet_server() -> None:
     url_policy = UrlPolicy("https://mcp.corp.example/mcp")
     url_policy.allows_addresses("mcp.corp.example", ["10.0.0.7"])
 
@@ -168,7 +168,7 @@ def test_a_mixed_answer_is_refused_of_a_name_that_an_intranet_server_gave_too() 
 
 
 @proves("S227", "accepts", "mixed addresses are refused")
-def test_a_name_whose_addresses_are_all_of_one_kind_is_admitted() -> None:
+def test_a_host_name_whose_addresses_are_all_of_one_kind_is_allowed() -> None:
     assert UrlPolicy("https://a.example/").allows_addresses(
         "a.example", ["8.8.8.8", "2606:4700::1"]
     )
@@ -179,7 +179,7 @@ def test_a_name_whose_addresses_are_all_of_one_kind_is_admitted() -> None:
 
 
 @proves("S227", "refuses", "mixed addresses are refused")
-def test_an_intranet_server_does_not_lead_to_the_metadata_service() -> None:
+def test_an_intranet_server_cannot_name_the_cloud_metadata_service() -> None:
     url_policy = UrlPolicy("https://mcp.corp.example/mcp")
     url_policy.allows_addresses("mcp.corp.example", ["10.0.0.7"])
 
@@ -188,7 +188,7 @@ def test_an_intranet_server_does_not_lead_to_the_metadata_service() -> None:
 
 
 @proves("S227", "refuses", "mixed addresses are refused")
-def test_a_server_that_moves_from_inside_to_the_public_closes_the_inside() -> None:
+def test_private_addresses_are_refused_once_a_server_becomes_public() -> None:
     url_policy = UrlPolicy("https://mcp.example/mcp")
     url_policy.allows_addresses("mcp.example", ["10.0.0.7"])
 
@@ -199,7 +199,7 @@ def test_a_server_that_moves_from_inside_to_the_public_closes_the_inside() -> No
 
 
 @proves("S227", "refuses", "mixed addresses are refused")
-def test_the_name_of_this_machine_is_not_taken_for_an_address_elsewhere() -> None:
+def test_localhost_must_resolve_to_loopback_addresses_only() -> None:
     url_policy = UrlPolicy("http://localhost:8000/mcp")
 
     assert url_policy.allows_addresses("localhost", ["127.0.0.1", "::1"])

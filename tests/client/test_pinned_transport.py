@@ -64,7 +64,7 @@ async def listening(pem: Path) -> AsyncIterator[int]:
         server.close()
 
 
-async def test_a_pinned_connection_proves_the_name_and_not_the_number(
+async def test_a_pinned_connection_sends_the_host_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pem = certificate(tmp_path, "localhost")
@@ -78,7 +78,7 @@ async def test_a_pinned_connection_proves_the_name_and_not_the_number(
     assert answer.text.lower() == f"host: localhost:{port}"
 
 
-async def test_a_certificate_for_another_name_is_not_taken(
+async def test_a_certificate_for_another_host_name_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pem = certificate(tmp_path, "other.example")
@@ -92,7 +92,7 @@ async def test_a_certificate_for_another_name_is_not_taken(
 
 
 @proves("S166", "refuses", "discovered addresses are public https")
-async def test_a_name_that_resolves_inside_is_refused_before_anything_is_sent() -> None:
+async def test_a_host_name_with_a_private_address_is_refused_before_a_request_is_sent() -> None:
     transport = PinnedTransport(UrlPolicy("https://mcp.example/mcp"))
 
     async with httpx2.AsyncClient(transport=transport) as http:

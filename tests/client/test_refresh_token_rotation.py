@@ -37,7 +37,7 @@ def signed_in(fake_issuer: Rotating, folder: Path) -> TokenStore:
         pytest.param(1000, marks=[pytest.mark.e2e, pytest.mark.timeout(180)]),
     ],
 )
-def test_two_processes_share_a_rotating_refresh_token_and_nobody_is_logged_out(
+def test_two_processes_share_a_rotating_refresh_token_without_reuse(
     tmp_path: Path, rounds: int
 ) -> None:
     with rotating() as fake_issuer:
@@ -64,7 +64,7 @@ def test_two_processes_share_a_rotating_refresh_token_and_nobody_is_logged_out(
         assert kept.refresh_token == fake_issuer.refresh
 
 
-def test_threads_with_an_event_loop_each_refresh_once_between_them(tmp_path: Path) -> None:
+def test_threads_with_their_own_event_loops_share_one_refresh(tmp_path: Path) -> None:
     with rotating(lifetime=3600) as fake_issuer:
         token_store = signed_in(fake_issuer, tmp_path / "home")
         url = f"{fake_issuer.url}/mcp"

@@ -44,7 +44,7 @@ from tests.ledger import proves
         pytest.param(ClientConfig(), True, "client-1", True, id="registration-without-document"),
     ],
 )
-async def test_the_way_to_be_known_follows_the_order(
+async def test_client_registration_follows_the_documented_order(
     open_client: Open,
     fake_issuer: FakeIssuer,
     client_config: ClientConfig,
@@ -62,7 +62,7 @@ async def test_the_way_to_be_known_follows_the_order(
 
 
 @proves("S181", "refuses", "order of registration")
-async def test_without_any_way_to_be_known_the_user_is_asked(
+async def test_without_a_registration_method_the_error_names_client_id(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     del fake_issuer.metadata["registration_endpoint"]
@@ -76,7 +76,7 @@ async def test_without_any_way_to_be_known_the_user_is_asked(
     assert "--client-id" in refusal.value.hint
 
 
-async def test_a_client_that_the_server_forgot_is_registered_anew(
+async def test_a_client_unknown_to_the_server_registers_again(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client() as connection:
@@ -88,7 +88,7 @@ async def test_a_client_that_the_server_forgot_is_registered_anew(
     assert len(fake_issuer.authorizations) == 2
 
 
-async def test_a_client_that_was_registered_for_fewer_scopes_is_registered_anew_for_a_step_up(
+async def test_a_client_registered_for_fewer_scopes_registers_again_for_a_step_up(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     fake_issuer.challenge["scope"] = "mcp:read"
@@ -105,7 +105,7 @@ async def test_a_client_that_was_registered_for_fewer_scopes_is_registered_anew_
     assert len(fake_issuer.authorizations) == 2
 
 
-async def test_scopes_that_no_client_may_ask_for_are_asked_for_once(
+async def test_scopes_refused_as_invalid_are_requested_once(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     fake_issuer.needed = frozenset({"mcp:owner"})
@@ -127,7 +127,7 @@ async def test_scopes_that_no_client_may_ask_for_are_asked_for_once(
     assert len(fake_issuer.authorizations) == 2
 
 
-async def test_the_second_sign_in_listens_where_the_first_was_registered(
+async def test_a_second_sign_in_reuses_the_registered_redirect_uri(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client() as connection:
@@ -151,7 +151,7 @@ async def test_the_second_sign_in_listens_where_the_first_was_registered(
         pytest.param({"client_id": "a", "client_secret": "s\n"}, id="a-secret-of-two-lines"),
     ],
 )
-async def test_an_id_that_cannot_be_used_is_not_remembered(
+async def test_an_unusable_client_id_is_not_stored(
     open_client: Open, fake_issuer: FakeIssuer, answer: dict[str, str]
 ) -> None:
     register = f"{ISSUER}/register"
@@ -169,7 +169,7 @@ async def test_an_id_that_cannot_be_used_is_not_remembered(
 
 @proves("S228", "accepts", "hostile bytes end nothing")
 @pytest.mark.parametrize("name", ["a" * 2048, "https://issuer.example/clients/7?a=b", "my client~"])
-async def test_an_id_of_visible_ascii_is_used(
+async def test_a_client_id_of_visible_ascii_is_used(
     open_client: Open, fake_issuer: FakeIssuer, name: str
 ) -> None:
     def register(request: httpx2.Request) -> httpx2.Response:

@@ -85,7 +85,7 @@ async def test_a_client_that_holds_a_refresh_token_follows_its_server_to_another
 
 
 @proves("reg-registers-again", "refuses")
-async def test_a_server_that_refuses_every_token_is_asked_to_sign_in_once(
+async def test_a_server_that_refuses_every_token_causes_one_new_sign_in(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client() as connection:
@@ -101,7 +101,7 @@ async def test_a_server_that_refuses_every_token_is_asked_to_sign_in_once(
     assert len(fake_issuer.authorizations) == 2
 
 
-async def test_without_leave_to_sign_in_a_client_says_that_its_issuer_is_away(
+async def test_a_non_interactive_client_reports_an_unreachable_issuer(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client() as connection:
@@ -116,7 +116,7 @@ async def test_without_leave_to_sign_in_a_client_says_that_its_issuer_is_away(
     assert len(fake_issuer.authorizations) == 1
 
 
-async def test_a_token_that_still_lives_is_used_while_its_issuer_is_away(
+async def test_a_valid_token_is_used_while_its_issuer_is_unreachable(
     open_client: Open, fake_issuer: FakeIssuer, clock: Clock
 ) -> None:
     async with open_client() as connection:
@@ -129,7 +129,7 @@ async def test_a_token_that_still_lives_is_used_while_its_issuer_is_away(
     assert len(fake_issuer.authorizations) == 1
 
 
-async def test_five_parallel_calls_are_all_in_flight_before_one_is_answered(
+async def test_concurrent_calls_are_not_serialized(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client() as connection:
@@ -143,7 +143,7 @@ async def test_five_parallel_calls_are_all_in_flight_before_one_is_answered(
     assert [answer.status_code for answer in answers] == [200] * 5
 
 
-async def test_a_call_is_answered_while_another_stream_stays_open(
+async def test_a_call_completes_while_another_stream_stays_open(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client() as connection:
@@ -160,7 +160,7 @@ async def test_a_call_is_answered_while_another_stream_stays_open(
 
 
 @pytest.mark.slow
-async def test_a_thousand_parallel_calls_at_the_moment_of_expiry_cause_one_refresh(
+async def test_a_thousand_concurrent_calls_with_an_expired_token_cause_one_refresh(
     open_client: Open, fake_issuer: FakeIssuer, clock: Clock
 ) -> None:
     async with open_client() as connection:
@@ -179,7 +179,7 @@ async def test_a_thousand_parallel_calls_at_the_moment_of_expiry_cause_one_refre
 
 
 @pytest.mark.slow
-async def test_a_thousand_parallel_calls_with_a_revoked_token_cause_one_refresh(
+async def test_a_thousand_concurrent_calls_with_a_revoked_token_cause_one_refresh(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client() as connection:
@@ -198,7 +198,7 @@ async def test_a_thousand_parallel_calls_with_a_revoked_token_cause_one_refresh(
     assert len(fake_issuer.authorizations) == 1
 
 
-async def test_parallel_calls_that_need_more_scopes_send_the_user_away_once(
+async def test_concurrent_calls_that_need_more_scopes_cause_one_step_up(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client() as connection:
@@ -214,7 +214,7 @@ async def test_parallel_calls_that_need_more_scopes_send_the_user_away_once(
 
 
 @proves("S177", "refuses", "step-up is bounded")
-async def test_a_scope_that_was_refused_once_is_not_asked_for_at_the_next_call(
+async def test_a_scope_that_was_not_granted_is_not_requested_again(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     fake_issuer.grantable = frozenset({"mcp:read"})
@@ -229,7 +229,7 @@ async def test_a_scope_that_was_refused_once_is_not_asked_for_at_the_next_call(
 
 
 @proves("S177", "refuses", "step-up is bounded")
-async def test_a_user_who_said_no_to_a_scope_is_not_asked_again(
+async def test_a_scope_that_the_user_denied_is_not_requested_again(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client() as connection:

@@ -40,7 +40,7 @@ def limited(clock: Clock, stream: httpx2.AsyncByteStream, **bounds: Any) -> Any:
 
 
 @proves("S231", "accepts", "time and page limits")
-async def test_an_answer_in_many_pieces_within_its_time_is_read(clock: Clock) -> None:
+async def test_a_chunked_response_within_the_time_limit_is_read(clock: Clock) -> None:
     http, extensions = limited(clock, Drip(clock, *[b"x"] * 50, every=1.0))
 
     async with http:
@@ -50,7 +50,7 @@ async def test_an_answer_in_many_pieces_within_its_time_is_read(clock: Clock) ->
 
 
 @proves("S231", "refuses", "time and page limits")
-async def test_a_drip_that_is_never_late_ends_with_the_time_of_the_answer(clock: Clock) -> None:
+async def test_a_slow_drip_ends_at_the_total_time_limit(clock: Clock) -> None:
     http, extensions = limited(clock, Drip(clock, *[b"x"] * 70, every=1.0))
     begun = clock.now
 
@@ -62,7 +62,7 @@ async def test_a_drip_that_is_never_late_ends_with_the_time_of_the_answer(clock:
 
 
 @proves("S231", "refuses", "time and page limits")
-async def test_a_second_request_for_the_same_answer_gets_what_is_left(clock: Clock) -> None:
+async def test_a_second_request_for_the_same_response_gets_the_remaining_time(clock: Clock) -> None:
     http, extensions = limited(clock, Drip(clock, *[b"x"] * 40, every=1.0))
 
     async with http:
@@ -71,7 +71,7 @@ async def test_a_second_request_for_the_same_answer_gets_what_is_left(clock: Clo
             await http.get(URL, extensions=extensions)
 
 
-async def test_a_silent_answer_ends_and_the_call_says_so() -> None:
+async def test_a_silent_response_times_out() -> None:
     class Silent(httpx2.AsyncByteStream):
         async def __aiter__(self) -> AsyncIterator[bytes]:
             await anyio.sleep_forever()
@@ -87,7 +87,7 @@ async def test_a_silent_answer_ends_and_the_call_says_so() -> None:
     assert refusal.value.reason == "timeout"
 
 
-async def test_time_that_the_caller_takes_between_two_chunks_is_not_the_peers(clock: Clock) -> None:
+async def test_time_spent_by_the_caller_does_not_count_against_the_peer(clock: Clock) -> None:
     http, extensions = limited(clock, Drip(clock, b"a", b"b", every=1.0))
     async with http, http.stream("GET", URL, extensions=extensions) as response:
         found = []
@@ -124,7 +124,7 @@ async def scanned(monkeypatch: pytest.MonkeyPatch, *chunks: bytes) -> tuple[int,
     ],
 )
 @pytest.mark.parametrize("size", [1, 7, 4096])
-async def test_each_octet_of_a_stream_is_looked_at_once(
+async def test_each_byte_of_a_stream_is_scanned_once(
     monkeypatch: pytest.MonkeyPatch, body: bytes, count: int, size: int
 ) -> None:
     chunks = [body[start : start + size] for start in range(0, len(body), size)]
@@ -136,7 +136,7 @@ async def test_each_octet_of_a_stream_is_looked_at_once(
 
 
 @proves("S231", "refuses", "time and page limits")
-async def test_an_event_of_empty_lines_is_bounded_too() -> None:
+async def test_an_event_of_empty_data_lines_is_limited() -> None:
     response = httpx2.Response(
         200, stream=Chunks(*[b"data\n"] * 2000), request=httpx2.Request("GET", URL)
     )
@@ -148,7 +148,7 @@ async def test_an_event_of_empty_lines_is_bounded_too() -> None:
 
 
 @proves("S231", "accepts", "time and page limits")
-async def test_comments_for_months_do_not_end_a_stream() -> None:
+async def test_comments_do_not_count_towards_the_event_limit() -> None:
     body = [b": still here\n\n"] * 2000 + [b"data: a\n\n"]
     response = httpx2.Response(200, stream=Chunks(*body), request=httpx2.Request("GET", URL))
 
@@ -168,7 +168,7 @@ def pages(size: int, most: int | None = None) -> Any:
 
 
 @proves("S231", "accepts", "time and page limits")
-async def test_a_list_of_a_hundred_pages_is_read_to_its_end() -> None:
+async def test_a_list_of_a_hundred_pages_is_read_completely() -> None:
     async with McpClient(URL, transport=Script(pages(1, most=100))) as client:
         tools = await client.list_tools()
 
@@ -176,7 +176,7 @@ async def test_a_list_of_a_hundred_pages_is_read_to_its_end() -> None:
 
 
 @proves("S231", "refuses", "time and page limits")
-async def test_a_list_without_end_is_refused_and_not_cut_off() -> None:
+async def test_an_endless_list_is_refused_instead_of_truncated() -> None:
     script = Script(pages(1))
 
     async with McpClient(URL, transport=script) as client:
@@ -189,7 +189,7 @@ async def test_a_list_without_end_is_refused_and_not_cut_off() -> None:
 
 @proves("S231", "refuses", "time and page limits")
 @pytest.mark.parametrize("initialize", [False, True])
-async def test_the_pages_of_a_list_are_bounded_together(
+async def test_the_size_limit_counts_all_pages_of_a_list(
     monkeypatch: pytest.MonkeyPatch, initialize: bool
 ) -> None:
     monkeypatch.setattr(mcp, "MAX_LIST", 10_000)
@@ -223,7 +223,7 @@ class Baker(httpx2.AsyncBaseTransport):
 
 
 @proves("S231", "refuses", "time and page limits")
-async def test_no_cookie_is_kept_between_two_requests() -> None:
+async def test_no_cookie_is_stored_between_requests() -> None:
     baker = Baker()
     http_client = HttpClient(UrlPolicy(URL), baker)
     for _ in range(2):
@@ -247,7 +247,7 @@ def sleepless(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return paused
 
 
-async def test_a_stream_that_is_taken_up_shares_the_bound_of_its_answer(
+async def test_a_resumed_stream_shares_the_limit_of_its_response(
     sleepless: list[float],
 ) -> None:
     shared: list[Any] = []

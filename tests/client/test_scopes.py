@@ -13,7 +13,7 @@ from tests.ledger import proves
 
 
 @proves("S177", "accepts", "step-up is bounded")
-async def test_a_step_up_asks_for_the_union_of_old_and_new(
+async def test_a_step_up_requests_the_union_of_old_and_new_scopes(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client() as connection:
@@ -42,7 +42,7 @@ async def test_a_step_up_that_grants_nothing_is_not_repeated(
 
 
 @proves("S177", "refuses", "step-up is bounded")
-async def test_a_server_that_asks_for_ever_more_is_left_alone(
+async def test_endless_scope_challenges_stop_after_a_few_attempts(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     def greedy(request: httpx2.Request) -> httpx2.Response:
@@ -59,7 +59,7 @@ async def test_a_server_that_asks_for_ever_more_is_left_alone(
     assert len(fake_issuer.authorizations) == 3
 
 
-async def test_the_challenge_decides_which_scopes_are_asked_for(
+async def test_the_scopes_of_the_challenge_are_requested(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     fake_issuer.challenge["scope"] = "mcp:read"
@@ -70,7 +70,7 @@ async def test_the_challenge_decides_which_scopes_are_asked_for(
     assert fake_issuer.authorizations[0]["scope"] == "mcp:read"
 
 
-async def test_offline_access_is_asked_for_where_it_is_offered(
+async def test_offline_access_is_requested_when_it_is_advertised(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     fake_issuer.metadata["scopes_supported"] = ["mcp:read", "offline_access"]
@@ -82,7 +82,7 @@ async def test_offline_access_is_asked_for_where_it_is_offered(
     assert fake_issuer.authorizations[0]["scope"] == "mcp:read offline_access"
 
 
-async def test_an_account_that_may_not_stay_signed_in_is_signed_in_for_now(
+async def test_a_sign_in_falls_back_to_no_offline_access(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     fake_issuer.metadata["scopes_supported"] = ["mcp:read", "offline_access"]
@@ -102,7 +102,7 @@ async def test_an_account_that_may_not_stay_signed_in_is_signed_in_for_now(
     assert fake_issuer.paths().count(f"POST {ISSUER}/register") == 1
 
 
-async def test_an_account_that_may_do_nothing_is_not_asked_twice(
+async def test_a_not_allowed_account_is_not_sent_to_sign_in_again(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     fake_issuer.routes[f"{ISSUER}/token"] = lambda _: httpx2.Response(
@@ -118,7 +118,7 @@ async def test_an_account_that_may_do_nothing_is_not_asked_twice(
 
 @proves("S177", "refuses", "step-up is bounded")
 @pytest.mark.parametrize("listed", ["", "a b", "é", 'a"b', "a\\b", "a\tb", "a\r\nb", "\x1b[2J"])
-async def test_what_can_be_no_scope_is_not_asked_for_and_the_token_is_kept(
+async def test_an_invalid_advertised_scope_is_not_requested(
     open_client: Open, fake_issuer: FakeIssuer, listed: str
 ) -> None:
     fake_issuer.resource["scopes_supported"] = [listed, "mcp:read"]

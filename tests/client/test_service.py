@@ -50,7 +50,7 @@ def refusing(fake_issuer: FakeIssuer, error: str) -> None:
     fake_issuer.routes[f"{ISSUER}/token"] = lambda _: httpx2.Response(400, json={"error": error})
 
 
-async def test_a_service_signs_in_with_its_secret_and_asks_nobody(
+async def test_a_service_signs_in_with_its_secret_without_a_browser(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     serve_grants(fake_issuer)
@@ -82,7 +82,7 @@ async def test_a_service_signs_in_with_its_secret_and_asks_nobody(
         (lambda: OKPKey.generate_key("Ed25519"), OKPKey, "EdDSA"),
     ],
 )
-async def test_a_service_signs_for_itself_and_the_assertion_names_the_issuer(
+async def test_the_client_assertion_of_a_service_has_the_issuer_as_audience(
     open_client: Open, fake_issuer: FakeIssuer, clock: Clock, make: Any, reader: Any, algorithm: str
 ) -> None:
     serve_grants(fake_issuer)
@@ -105,7 +105,7 @@ async def test_a_service_signs_for_itself_and_the_assertion_names_the_issuer(
     assert "client_secret" not in form
 
 
-async def test_a_service_asks_for_no_refresh_token(
+async def test_a_service_does_not_request_offline_access(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     serve_grants(fake_issuer)
@@ -119,7 +119,7 @@ async def test_a_service_asks_for_no_refresh_token(
 
 
 @proves("auth-step-up-own-behalf", "accepts")
-async def test_a_service_steps_up_by_itself_to_the_union(
+async def test_a_service_steps_up_without_a_user_to_the_union_of_scopes(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     serve_grants(fake_issuer)
@@ -138,7 +138,7 @@ async def test_a_service_steps_up_by_itself_to_the_union(
 
 
 @proves("auth-step-up-own-behalf", "refuses")
-async def test_a_service_that_is_given_no_more_stops(
+async def test_a_service_stops_after_a_step_up_that_grants_nothing(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     serve_grants(fake_issuer)
@@ -156,7 +156,7 @@ async def test_a_service_that_is_given_no_more_stops(
     assert len(fake_issuer.forms(f"{ISSUER}/token")) == 2
 
 
-async def test_two_assertions_are_two(
+async def test_each_token_request_has_a_new_client_assertion(
     open_client: Open, fake_issuer: FakeIssuer, clock: Clock
 ) -> None:
     serve_grants(fake_issuer)
@@ -173,7 +173,7 @@ async def test_two_assertions_are_two(
     assert first["client_assertion"] != second["client_assertion"]
 
 
-async def test_a_private_key_is_not_kept_in_the_wallet_nor_shown(
+async def test_a_private_key_is_neither_stored_nor_in_the_repr(
     open_client: Open, fake_issuer: FakeIssuer, tmp_path: Path
 ) -> None:
     serve_grants(fake_issuer)
@@ -189,7 +189,7 @@ async def test_a_private_key_is_not_kept_in_the_wallet_nor_shown(
     assert "PRIVATE" not in repr(client_config)
 
 
-async def test_a_service_renews_ahead_of_the_end_by_one_request(
+async def test_concurrent_calls_of_a_service_near_expiry_cause_one_token_request(
     open_client: Open, fake_issuer: FakeIssuer, clock: Clock
 ) -> None:
     serve_grants(fake_issuer)
@@ -209,7 +209,7 @@ async def test_a_service_renews_ahead_of_the_end_by_one_request(
 
 
 @pytest.mark.parametrize("error", ["invalid_grant", "invalid_scope", "unauthorized_client"])
-async def test_a_refusal_stands_and_nothing_else_is_tried(
+async def test_a_refused_grant_is_not_retried(
     open_client: Open, fake_issuer: FakeIssuer, error: str
 ) -> None:
     refusing(fake_issuer, error)
@@ -224,7 +224,7 @@ async def test_a_refusal_stands_and_nothing_else_is_tried(
     assert fake_issuer.authorizations == []
 
 
-async def test_a_refusal_at_the_renewal_stands_too(
+async def test_a_refused_renewal_is_not_retried(
     open_client: Open, fake_issuer: FakeIssuer, clock: Clock
 ) -> None:
     serve_grants(fake_issuer)
@@ -239,7 +239,7 @@ async def test_a_refusal_at_the_renewal_stands_too(
     assert len(fake_issuer.forms(f"{ISSUER}/token")) == 2
 
 
-async def test_a_service_without_a_client_registers_none(
+async def test_a_service_without_a_client_id_does_not_register(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client(grant=ClientCredentials()) as connection:
@@ -251,7 +251,7 @@ async def test_a_service_without_a_client_registers_none(
 
 
 @proves("S172", "refuses", "a static secret is pinned")
-async def test_a_services_secret_is_not_sent_to_an_issuer_it_is_not_pinned_to(
+async def test_the_secret_of_a_service_is_not_sent_to_another_issuer(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     client_config = ClientConfig(
@@ -266,7 +266,7 @@ async def test_a_services_secret_is_not_sent_to_an_issuer_it_is_not_pinned_to(
     assert not any(b"s3cret" in request.content for request in fake_issuer.asked)
 
 
-async def test_a_workload_shows_a_jwt_made_for_the_issuer(
+async def test_a_workload_sends_a_jwt_with_the_issuer_as_audience(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     serve_grants(fake_issuer)
@@ -282,7 +282,9 @@ async def test_a_workload_shows_a_jwt_made_for_the_issuer(
     assert form["client_id"] == "pod"
 
 
-async def test_the_company_decides_in_two_legs(open_client: Open, fake_issuer: FakeIssuer) -> None:
+async def test_the_enterprise_grant_exchanges_the_id_token_and_then_redeems_the_id_jag(
+    open_client: Open, fake_issuer: FakeIssuer
+) -> None:
     serve_grants(fake_issuer)
     provider = _Provider({"issued_token_type": ID_JAG, "access_token": "id.jag.x"})
     client_config = ClientConfig(client_id="at-server", client_secret="s2", issuer=ISSUER)
@@ -332,7 +334,7 @@ async def test_the_company_decides_in_two_legs(open_client: Open, fake_issuer: F
         ),
     ],
 )
-async def test_without_an_assertion_nothing_goes_to_the_issuer(
+async def test_without_an_assertion_no_token_request_is_sent(
     open_client: Open, fake_issuer: FakeIssuer, status: int, document: dict[str, str], kind: Any
 ) -> None:
     provider = _Provider(document, status)
@@ -358,7 +360,7 @@ async def test_without_an_assertion_nothing_goes_to_the_issuer(
     ],
     ids=["nothing", "garbage", "another-curve", "a-small-key"],
 )
-def test_a_key_that_cannot_sign_well_is_refused_before_anything_is_sent(pem: str) -> None:
+def test_a_weak_or_invalid_private_key_is_refused(pem: str) -> None:
     with pytest.raises(ConfigurationError):
         PrivateKey.from_pem(pem)
 

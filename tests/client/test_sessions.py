@@ -12,7 +12,7 @@ from tests.client.conftest import Clock, Open
 from tests.client.fake_issuer import ISSUER, SERVER, FakeIssuer, null, without
 
 
-async def test_a_token_near_its_end_is_refreshed_before_it_is_sent(
+async def test_a_token_near_expiry_is_refreshed_before_it_is_sent(
     open_client: Open, fake_issuer: FakeIssuer, clock: Clock
 ) -> None:
     async with open_client() as connection:
@@ -29,7 +29,7 @@ async def test_a_token_near_its_end_is_refreshed_before_it_is_sent(
     assert fake_issuer.forms(f"{ISSUER}/token")[0]["resource"] == SERVER
 
 
-async def test_a_revoked_token_is_refreshed_before_anybody_is_asked_to_sign_in(
+async def test_a_revoked_token_is_refreshed_without_a_new_sign_in(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client() as connection:
@@ -40,7 +40,9 @@ async def test_a_revoked_token_is_refreshed_before_anybody_is_asked_to_sign_in(
     assert len(fake_issuer.authorizations) == 1
 
 
-async def test_a_lost_session_signs_in_again(open_client: Open, fake_issuer: FakeIssuer) -> None:
+async def test_a_revoked_refresh_token_causes_a_new_sign_in(
+    open_client: Open, fake_issuer: FakeIssuer
+) -> None:
     async with open_client() as connection:
         await connection.log_in()
         fake_issuer.live.clear()
@@ -64,7 +66,7 @@ async def test_a_refresh_without_a_new_refresh_token_keeps_the_old_one(
     assert second.refresh_token == first.refresh_token
 
 
-async def test_without_leave_to_open_a_browser_nobody_is_asked(
+async def test_a_non_interactive_client_does_not_open_a_browser(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client(interactive=False) as connection:

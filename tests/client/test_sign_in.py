@@ -17,7 +17,7 @@ from tests.ledger import proves
 @proves("S168", "accepts", "metadata of another issuer")
 @proves("S169", "accepts", "S256 must be announced")
 @proves("S179", "accepts", "a token stays with its resource")
-async def test_a_call_signs_in_by_itself_and_gets_its_answer(
+async def test_a_call_signs_in_automatically_and_returns_its_result(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client() as connection:
@@ -34,7 +34,7 @@ async def test_a_call_signs_in_by_itself_and_gets_its_answer(
     ]
 
 
-async def test_both_requests_name_the_resource_and_carry_pkce(
+async def test_the_authorization_and_token_requests_name_the_resource(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client() as connection:
@@ -49,7 +49,7 @@ async def test_both_requests_name_the_resource_and_carry_pkce(
     assert asked["redirect_uri"].startswith("http://127.0.0.1:")
 
 
-async def test_a_fresh_client_registers_as_a_native_application_without_a_secret(
+async def test_a_new_client_registers_as_a_native_application_without_a_secret(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client() as connection:
@@ -63,7 +63,7 @@ async def test_a_fresh_client_registers_as_a_native_application_without_a_secret
 
 @proves("S175", "accepts", "fresh state and verifier")
 @proves("S175", "refuses", "fresh state and verifier")
-async def test_state_and_verifier_are_two_secrets_and_fresh_each_time(
+async def test_state_and_code_verifier_are_distinct_and_new_for_each_sign_in(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client() as connection:
@@ -84,7 +84,7 @@ async def test_state_and_verifier_are_two_secrets_and_fresh_each_time(
         pytest.param(False, without("iss"), id="not-advertised-and-absent"),
     ],
 )
-async def test_an_answer_of_the_right_issuer_is_taken(
+async def test_a_response_with_the_right_issuer_is_accepted(
     open_client: Open, fake_issuer: FakeIssuer, advertised: bool, bend: Any
 ) -> None:
     fake_issuer.metadata["authorization_response_iss_parameter_supported"] = advertised
@@ -107,7 +107,7 @@ async def test_an_answer_of_the_right_issuer_is_taken(
         pytest.param(True, changed(iss=ISSUER + ":443"), "issuer-mismatch", id="default-port"),
     ],
 )
-async def test_an_answer_of_another_issuer_is_refused_and_its_words_are_not_repeated(
+async def test_a_response_with_a_wrong_issuer_is_refused_without_repeating_its_text(
     open_client: Open,
     fake_issuer: FakeIssuer,
     advertised: bool,
@@ -129,7 +129,7 @@ async def test_an_answer_of_another_issuer_is_refused_and_its_words_are_not_repe
     assert fake_issuer.forms(f"{ISSUER}/token") == []
 
 
-async def test_a_denial_is_told_in_our_own_words(
+async def test_a_denial_does_not_repeat_the_text_of_the_issuer(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     fake_issuer.answer = lambda parameters: {
@@ -147,7 +147,7 @@ async def test_a_denial_is_told_in_our_own_words(
     assert "pay" not in str(refusal.value)
 
 
-async def test_nothing_secret_is_in_a_representation(
+async def test_the_repr_of_tokens_contains_no_secret(
     open_client: Open, token_store: TokenStore
 ) -> None:
     async with open_client() as connection:
@@ -168,7 +168,7 @@ async def test_nothing_secret_is_in_a_representation(
         pytest.param(None, None, id="not-said"),
     ],
 )
-async def test_a_lifetime_is_read_within_reason(
+async def test_a_token_lifetime_is_parsed_and_limited(
     open_client: Open, fake_issuer: FakeIssuer, clock: Clock, expires_in: Any, lives: float | None
 ) -> None:
     fake_issuer.token = lambda document: {**document, "expires_in": expires_in}

@@ -50,7 +50,7 @@ class Terminal:
         pytest.param(lambda text: text[:80] + "\n" + text[80:], id="broken-by-the-terminal"),
     ],
 )
-async def test_the_last_address_of_a_browser_elsewhere_is_pasted_back(
+async def test_a_pasted_redirect_url_completes_the_sign_in(
     open_client: Open, fake_issuer: FakeIssuer, bend: Callable[[str], str]
 ) -> None:
     terminal = Terminal(fake_issuer, bend)
@@ -75,7 +75,7 @@ async def test_the_last_address_of_a_browser_elsewhere_is_pasted_back(
         pytest.param(lambda text: text.replace("/callback", "/"), id="another-path"),
     ],
 )
-async def test_what_is_no_answer_to_this_sign_in_is_refused_after_three_tries(
+async def test_an_invalid_pasted_response_is_refused_after_three_attempts(
     open_client: Open, fake_issuer: FakeIssuer, bend: Callable[[str], str]
 ) -> None:
     terminal = Terminal(fake_issuer, bend)
@@ -90,7 +90,7 @@ async def test_what_is_no_answer_to_this_sign_in_is_refused_after_three_tries(
     assert "code-" not in str(refusal.value)
 
 
-async def test_a_pasted_answer_of_another_issuer_is_refused(
+async def test_a_pasted_response_of_another_issuer_is_refused(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     terminal = Terminal(fake_issuer, lambda text: text.replace("issuer.example", "evil.example"))
@@ -102,7 +102,7 @@ async def test_a_pasted_answer_of_another_issuer_is_refused(
     assert refusal.value.reason == "issuer-mismatch"
 
 
-async def test_a_code_is_shown_and_the_issuer_is_asked_until_it_was_entered(
+async def test_the_device_flow_shows_a_user_code_and_polls_until_it_is_entered(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     device = Device(fake_issuer, ["authorization_pending", "slow_down", "authorization_pending"])
@@ -124,7 +124,7 @@ async def test_a_code_is_shown_and_the_issuer_is_asked_until_it_was_entered(
     assert "urn:ietf:params:oauth:grant-type:device_code" in client["grant_types"]
 
 
-async def test_a_broken_connection_only_makes_the_questions_rarer(
+async def test_a_connection_error_lengthens_the_polling_interval(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     device = Device(fake_issuer, [httpx2.ConnectError("x"), 503])
@@ -136,7 +136,7 @@ async def test_a_broken_connection_only_makes_the_questions_rarer(
 
 
 @pytest.mark.parametrize("error", ["access_denied", "expired_token", "invalid_grant"])
-async def test_a_no_on_the_other_device_ends_the_sign_in(
+async def test_a_device_flow_error_ends_the_sign_in(
     open_client: Open, fake_issuer: FakeIssuer, error: str
 ) -> None:
     device = Device(fake_issuer, ["authorization_pending", error])
@@ -149,7 +149,7 @@ async def test_a_no_on_the_other_device_ends_the_sign_in(
     assert len(fake_issuer.forms(f"{ISSUER}/token")) == 2
 
 
-async def test_a_code_that_nobody_enters_runs_out(
+async def test_a_user_code_that_is_not_entered_times_out(
     open_client: Open, fake_issuer: FakeIssuer, clock: Clock
 ) -> None:
     device = Device(fake_issuer, ["authorization_pending"] * 100, expires_in=60)
@@ -163,7 +163,7 @@ async def test_a_code_that_nobody_enters_runs_out(
     assert len(device.slept) == 12
 
 
-async def test_an_issuer_without_device_flow_is_told_so(
+async def test_an_issuer_without_device_flow_is_an_error(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client(show=print) as connection:
@@ -184,7 +184,7 @@ async def test_an_issuer_without_device_flow_is_told_so(
         {"verification_uri_complete": "javascript:alert(1)"},
     ],
 )
-async def test_a_code_that_cannot_be_shown_safely_is_not_shown(
+async def test_an_unsafe_device_response_is_not_shown(
     open_client: Open, fake_issuer: FakeIssuer, answer: dict[str, Any]
 ) -> None:
     device = Device(fake_issuer, [], **answer)
@@ -196,7 +196,7 @@ async def test_a_code_that_cannot_be_shown_safely_is_not_shown(
     assert device.shown == []
 
 
-async def test_two_accounts_at_one_server_do_not_see_each_others_tokens(
+async def test_accounts_at_one_server_have_separate_tokens(
     fake_issuer: FakeIssuer, tmp_path: Any, clock: Clock
 ) -> None:
     store = FileStore(tmp_path / "doorward")
@@ -227,7 +227,7 @@ async def test_two_accounts_at_one_server_do_not_see_each_others_tokens(
     assert wallets["home"].tokens_for(SERVER) is not None
 
 
-async def test_an_account_that_is_not_signed_in_is_not_served_with_another(
+async def test_an_account_does_not_use_the_token_of_another_account(
     fake_issuer: FakeIssuer, tmp_path: Any, clock: Clock
 ) -> None:
     store = FileStore(tmp_path / "doorward")
@@ -244,9 +244,7 @@ async def test_an_account_that_is_not_signed_in_is_not_served_with_another(
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a\n", "x" * 65, "ä"])
-def test_a_name_that_could_be_taken_for_something_else_is_no_account(
-    tmp_path: Any, name: str
-) -> None:
+def test_an_invalid_account_name_is_refused(tmp_path: Any, name: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         TokenStore(FileStore(tmp_path / "doorward"), name)
 

@@ -30,7 +30,9 @@ SPECIAL = [
 @proves("S227", "refuses", "mixed addresses are refused")
 @pytest.mark.parametrize("address", SPECIAL)
 @pytest.mark.parametrize("inside", INSIDE)
-def test_a_server_at_a_special_address_does_not_lead_inside(address: str, inside: str) -> None:
+def test_a_server_that_resolves_to_a_special_address_cannot_name_private_hosts(
+    address: str, inside: str
+) -> None:
     url_policy = UrlPolicy(SERVER)
 
     assert url_policy.allows_addresses("mcp.example", [address])
@@ -41,7 +43,7 @@ def test_a_server_at_a_special_address_does_not_lead_inside(address: str, inside
 
 @proves("S227", "refuses", "mixed addresses are refused")
 @pytest.mark.parametrize("address", ["64:ff9b::c633:6407", "2002:c633:6407::1", "fec0::1"])
-def test_a_server_that_is_named_by_a_special_address_does_not_lead_inside(address: str) -> None:
+def test_a_server_url_with_a_special_address_cannot_name_private_hosts(address: str) -> None:
     url_policy = UrlPolicy(f"https://[{address}]/mcp")
 
     assert url_policy.allows_host(address)
@@ -51,7 +53,7 @@ def test_a_server_that_is_named_by_a_special_address_does_not_lead_inside(addres
 
 @proves("S227", "accepts", "mixed addresses are refused")
 @pytest.mark.parametrize("address", INSIDE)
-def test_a_server_inside_leads_inside(address: str) -> None:
+def test_a_server_at_a_private_address_may_name_private_hosts(address: str) -> None:
     url_policy = UrlPolicy(SERVER)
 
     assert url_policy.allows_addresses("mcp.example", [address])
@@ -59,7 +61,7 @@ def test_a_server_inside_leads_inside(address: str) -> None:
 
 
 @proves("S228", "refuses", "hostile bytes end nothing")
-async def test_a_name_without_any_address_is_a_connection_that_fails(
+async def test_a_host_name_without_an_address_is_a_connection_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def nobody(_host: str, _port: int) -> list[str]:

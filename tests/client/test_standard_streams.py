@@ -33,7 +33,7 @@ def ask(number: int, **params: Any) -> bytes:
 
 @proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("length", [LARGEST, LARGEST + 1, 3 * LARGEST])
-async def test_the_rest_of_a_long_line_is_no_message(
+async def test_the_rest_of_an_oversized_line_is_not_read_as_a_message(
     length: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hidden = ask(9, name="delete").ljust(LARGEST)
@@ -45,12 +45,14 @@ async def test_the_rest_of_a_long_line_is_no_message(
 
 
 @proves("S228", "refuses", "hostile bytes end nothing")
-async def test_a_long_line_that_never_ends_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_oversized_line_without_end_is_reported_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert await lines_of(b"a" * 5 * LARGEST, monkeypatch) == [standard_streams.TOO_LONG]
 
 
 @proves("S228", "accepts", "hostile bytes end nothing")
-async def test_lines_up_to_the_limit_are_read_and_the_last_needs_no_end(
+async def test_lines_up_to_the_limit_are_read_and_the_last_needs_no_newline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     full = ask(1, name="add").ljust(LARGEST - 1) + b"\n"
@@ -60,7 +62,7 @@ async def test_lines_up_to_the_limit_are_read_and_the_last_needs_no_end(
 
 @proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\n", "\r", "\x0b", "\x1e"])
-async def test_no_character_of_a_server_ends_a_line_of_the_bridge(separator: str) -> None:
+async def test_the_bridge_escapes_line_separators_in_server_text(separator: str) -> None:
     sent: list[bytes] = []
 
     async def send(line: bytes) -> None:
@@ -91,7 +93,7 @@ def marked(_: httpx2.Request, message: Mapping[str, Any]) -> httpx2.Response:
         pytest.param("add", {"b": "\udcff"}, id="a-parameter-in-the-body"),
     ],
 )
-async def test_text_that_is_not_unicode_is_refused_by_name(
+async def test_text_with_a_lone_surrogate_is_refused_as_malformed(
     name: str, arguments: dict[str, Any]
 ) -> None:
     async with McpClient(URL, transport=Script(marked)) as client:

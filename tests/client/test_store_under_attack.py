@@ -33,7 +33,7 @@ def folder_with(mode: int, path: Path) -> Path:
 
 @proves("S232", "accepts", "token store folder")
 @pytest.mark.parametrize("mode", [0o700, 0o750, 0o755, 0o711, 0o1700, 0o2755])
-def test_a_folder_that_its_owner_alone_can_write_is_used(tmp_path: Path, mode: int) -> None:
+def test_a_folder_that_only_its_owner_can_write_is_used(tmp_path: Path, mode: int) -> None:
     token_store = TokenStore(FileStore(folder_with(mode, tmp_path / "home")))
 
     token_store.save_tokens(SERVER, TOKENS)
@@ -56,7 +56,7 @@ def test_a_folder_that_others_can_write_is_refused(tmp_path: Path, mode: int) ->
 
 @proves("S232", "refuses", "token store folder")
 @pytest.mark.parametrize("kind", [KeyringStore, PassphraseStore])
-def test_a_sealed_file_needs_a_private_folder_too(tmp_path: Path, kind: Any) -> None:
+def test_an_encrypted_store_needs_a_private_folder(tmp_path: Path, kind: Any) -> None:
     home = folder_with(0o777, tmp_path / "home")
     backend = FakeKeyring()
 
@@ -67,7 +67,7 @@ def test_a_sealed_file_needs_a_private_folder_too(tmp_path: Path, kind: Any) -> 
 
 
 @proves("S232", "refuses", "token store folder")
-def test_a_folder_that_is_opened_later_is_refused_from_then_on(tmp_path: Path) -> None:
+def test_a_folder_that_becomes_writable_for_others_is_refused(tmp_path: Path) -> None:
     home = folder_with(0o700, tmp_path / "home")
     store = FileStore(home)
     store.put("a", {"b": 1})
@@ -80,7 +80,7 @@ def test_a_folder_that_is_opened_later_is_refused_from_then_on(tmp_path: Path) -
 
 
 @proves("S232", "refuses", "token store folder")
-def test_the_folder_of_another_account_is_refused(
+def test_a_folder_owned_by_another_account_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = folder_with(0o755, tmp_path / "home")
@@ -92,7 +92,9 @@ def test_the_folder_of_another_account_is_refused(
 
 @proves("S232", "refuses", "token store folder")
 @pytest.mark.parametrize("mode", [0o777, 0o757, 0o2777])
-def test_a_folder_that_others_can_replace_is_refused(tmp_path: Path, mode: int) -> None:
+def test_a_folder_below_a_folder_that_others_can_write_is_refused(
+    tmp_path: Path, mode: int
+) -> None:
     shared = folder_with(mode, tmp_path / "shared")
 
     for home in (shared / "home", shared / "one" / "two"):
@@ -102,7 +104,7 @@ def test_a_folder_that_others_can_replace_is_refused(tmp_path: Path, mode: int) 
 
 
 @proves("S232", "accepts", "token store folder")
-def test_a_folder_of_ours_in_a_shared_one_with_the_sticky_bit_is_used(tmp_path: Path) -> None:
+def test_a_folder_below_a_shared_folder_with_the_sticky_bit_is_used(tmp_path: Path) -> None:
     shared = folder_with(0o1777, tmp_path / "shared")
 
     FileStore(shared / "home").put("a", {"b": 1})
@@ -111,7 +113,7 @@ def test_a_folder_of_ours_in_a_shared_one_with_the_sticky_bit_is_used(tmp_path: 
 
 
 @proves("S232", "accepts", "token store folder")
-def test_every_folder_that_is_made_is_private(tmp_path: Path) -> None:
+def test_every_created_folder_is_private(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         FileStore(tmp_path / "one" / "two" / "home").put("a", {"b": 1})
@@ -123,7 +125,7 @@ def test_every_folder_that_is_made_is_private(tmp_path: Path) -> None:
 
 
 @proves("S232", "accepts", "token store folder")
-def test_a_link_of_ours_to_a_private_folder_is_followed(tmp_path: Path) -> None:
+def test_a_symlink_of_the_user_to_a_private_folder_is_followed(tmp_path: Path) -> None:
     home = folder_with(0o700, tmp_path / "home")
     (tmp_path / "link").symlink_to(home)
     (tmp_path / "relative").symlink_to("link")
@@ -134,7 +136,7 @@ def test_a_link_of_ours_to_a_private_folder_is_followed(tmp_path: Path) -> None:
 
 
 @proves("S232", "refuses", "token store folder")
-def test_a_link_is_judged_by_where_it_leads_and_where_it_lies(tmp_path: Path) -> None:
+def test_a_symlink_in_or_to_an_exposed_folder_is_refused(tmp_path: Path) -> None:
     shared = folder_with(0o777, tmp_path / "shared")
     private = folder_with(0o700, tmp_path / "private")
     (private / "to-shared").symlink_to(shared)
@@ -150,7 +152,7 @@ def test_a_link_is_judged_by_where_it_leads_and_where_it_lies(tmp_path: Path) ->
 
 
 @proves("S232", "refuses", "token store folder")
-def test_a_link_that_another_account_made_is_not_followed(
+def test_a_symlink_of_another_account_is_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = folder_with(0o700, tmp_path / "home")
@@ -181,7 +183,7 @@ FileStore(Path(sys.argv[1])).put("two", {"b": 2})
 
 @proves("S232", "refuses", "token store folder")
 @proves("S232", "accepts", "token store folder")
-def test_what_a_killed_process_left_goes_at_the_next_start_and_no_sooner(tmp_path: Path) -> None:
+def test_temporary_files_of_a_killed_process_are_removed_at_the_next_start(tmp_path: Path) -> None:
     FileStore(tmp_path).put("one", {"a": 1})
     strangers = [".tokens-", ".tokens-short", ".tokens-abcdefgh.bak", "x.tokens-abcdefgh", "mine"]
     for name in strangers:
@@ -212,7 +214,7 @@ def test_what_a_killed_process_left_goes_at_the_next_start_and_no_sooner(tmp_pat
     assert (tmp_path / ".tokens-abcdefg1").is_dir()
 
 
-def test_a_link_with_the_name_of_a_left_file_does_not_remove_what_it_leads_to(
+def test_a_symlink_named_like_a_temporary_file_does_not_remove_its_target(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "precious").write_text("kept")
@@ -223,7 +225,7 @@ def test_a_link_with_the_name_of_a_left_file_does_not_remove_what_it_leads_to(
     assert (tmp_path / "precious").read_text() == "kept"
 
 
-def test_reading_alone_leaves_no_lock_behind(tmp_path: Path) -> None:
+def test_reading_creates_no_lock_file(tmp_path: Path) -> None:
     assert FileStore(tmp_path).keys() == ()
     assert list(tmp_path.iterdir()) == []
 
@@ -252,7 +254,7 @@ DAMAGED = {
 
 @proves("S232", "refuses", "token store folder")
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
-def test_a_damaged_file_is_named_and_never_overwritten(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_file_is_an_error_and_never_overwritten(tmp_path: Path, content: bytes) -> None:
     store = FileStore(tmp_path)
     written(store.path, content)
 
@@ -273,7 +275,7 @@ def test_a_damaged_file_is_named_and_never_overwritten(tmp_path: Path, content: 
 
 @proves("S232", "refuses", "token store folder")
 @pytest.mark.parametrize("kind", ["plain", "keyring", "passphrase"])
-def test_a_file_that_was_cut_off_anywhere_is_named_and_kept(tmp_path: Path, kind: str) -> None:
+def test_a_truncated_file_is_an_error_and_not_overwritten(tmp_path: Path, kind: str) -> None:
     backend = FakeKeyring()
     kinds: dict[str, Callable[[], FileStore]] = {
         "plain": lambda: FileStore(tmp_path),
@@ -297,7 +299,7 @@ def test_a_file_that_was_cut_off_anywhere_is_named_and_kept(tmp_path: Path, kind
 
 
 @proves("S232", "refuses", "token store folder")
-def test_a_seal_over_something_else_than_records_is_named(tmp_path: Path) -> None:
+def test_an_encrypted_file_without_valid_records_is_an_error(tmp_path: Path) -> None:
     store = KeyringStore(tmp_path, FakeKeyring())
     nested: Any = 1
     for _ in range(500):
@@ -309,7 +311,7 @@ def test_a_seal_over_something_else_than_records_is_named(tmp_path: Path) -> Non
         assert refusal_of(lambda: store.get("k")).reason == "unreadable-store"
 
 
-def test_a_pipe_or_a_folder_in_place_of_the_file_is_named_and_waits_for_nobody(
+def test_a_fifo_or_folder_in_place_of_the_file_is_an_error_without_blocking(
     tmp_path: Path,
 ) -> None:
     store = FileStore(tmp_path)
@@ -321,7 +323,7 @@ def test_a_pipe_or_a_folder_in_place_of_the_file_is_named_and_waits_for_nobody(
     assert refusal_of(store.keys).reason == "unreadable-store"
 
 
-def test_a_file_without_end_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_oversized_file_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("doorward.client.storage.file_store._LARGEST", 1000)
     store = FileStore(tmp_path)
     written(store.path, b'{"k": {"a": "' + b"x" * 1000 + b'"}}')
@@ -332,7 +334,7 @@ def test_a_file_without_end_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     "record", [{"a": float("nan")}, {"a": float("inf")}, {"a": {1, 2}}, {"a": "\ud800"}]
 )
-def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, record: Any) -> None:
+def test_a_record_that_json_cannot_represent_is_not_written(tmp_path: Path, record: Any) -> None:
     store = FileStore(tmp_path)
     store.put("k", {"b": 2})
 
@@ -342,7 +344,7 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, record: Any
     assert store.get("k") == {"b": 2}
 
 
-def test_a_folder_that_takes_no_lock_is_named(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_lock_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "tokens.lock").mkdir()
 
     refusal = refusal_of(lambda: FileStore(tmp_path).put("a", {}))
@@ -350,7 +352,7 @@ def test_a_folder_that_takes_no_lock_is_named(tmp_path: Path) -> None:
     assert refusal.reason == "unwritable-store"
 
 
-def test_a_link_in_place_of_a_lock_is_not_followed(tmp_path: Path) -> None:
+def test_a_symlink_in_place_of_the_lock_file_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "tokens.lock").symlink_to(tmp_path / "elsewhere")
 
     refusal = refusal_of(lambda: FileStore(tmp_path).put("a", {}))
@@ -373,7 +375,9 @@ def test_a_link_in_place_of_a_lock_is_not_followed(tmp_path: Path) -> None:
         {"access_token": None},
     ],
 )
-def test_a_member_of_another_type_makes_no_token(tmp_path: Path, change: dict[str, Any]) -> None:
+def test_a_token_record_with_a_member_of_the_wrong_type_is_ignored(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
     store: Store = FileStore(tmp_path)
     token_store = TokenStore(store)
     token_store.save_tokens(SERVER, TOKENS)
@@ -384,7 +388,7 @@ def test_a_member_of_another_type_makes_no_token(tmp_path: Path, change: dict[st
     assert token_store.tokens_for(SERVER) is None
 
 
-def test_the_plain_file_stays_json_that_people_can_read(tmp_path: Path) -> None:
+def test_the_unencrypted_file_is_readable_json(tmp_path: Path) -> None:
     store = FileStore(tmp_path)
     store.put("k", {"a": "é"})
 

@@ -85,11 +85,11 @@ async def collect(*chunks: bytes, limit: int = 1000) -> list[tuple[bytes, str | 
         pytest.param([b"data: a\n\ndata: b"], id="without-the-last-empty-line"),
     ],
 )
-async def test_events_are_the_same_however_they_were_cut(chunks: list[bytes]) -> None:
+async def test_events_do_not_depend_on_chunk_boundaries(chunks: list[bytes]) -> None:
     assert [data for data, _ in await collect(*chunks)] == [b"a", b"b"]
 
 
-async def test_an_id_is_kept_until_the_next_and_lines_are_joined() -> None:
+async def test_an_event_id_persists_and_data_lines_are_joined() -> None:
     found = await collect(b"id: 1\ndata: a\ndata: b\n\ndata: c\n\nid: 2\n\n")
 
     assert found == [(b"a\nb", "1"), (b"c", "1"), (b"", "2")]
@@ -99,21 +99,21 @@ async def test_an_id_is_kept_until_the_next_and_lines_are_joined() -> None:
     ("said", "pause"),
     [(b"500", 0.5), (b"999999999", MAX_RETRY), (b"soon", None), (b"-1", None), (b"", None)],
 )
-def test_a_pause_is_read_within_reason(said: bytes, pause: float | None) -> None:
+def test_a_retry_value_is_parsed_and_limited(said: bytes, pause: float | None) -> None:
     reader = EventReader()
     reader.take(b"retry: " + said)
 
     assert reader.retry == pause
 
 
-async def test_an_event_without_end_is_cut_off() -> None:
+async def test_an_endless_event_is_refused() -> None:
     with pytest.raises(ProtocolBroken) as refusal:
         await collect(b"data: ", *[b"x" * 100] * 20)
 
     assert refusal.value.reason == "too-large"
 
 
-async def test_a_stream_that_ends_early_is_taken_up_where_it_ended() -> None:
+async def test_a_stream_that_ends_early_is_resumed_with_last_event_id() -> None:
     def answer(request: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
         if request.method == "GET":
             assert request.headers["last-event-id"] == "e1"
@@ -133,7 +133,7 @@ async def test_a_stream_that_ends_early_is_taken_up_where_it_ended() -> None:
 
 
 @pytest.mark.parametrize("initialize", [True, False], ids=["no-id", "modern"])
-async def test_a_stream_that_cannot_be_taken_up_is_no_answer(initialize: bool) -> None:
+async def test_a_stream_that_cannot_be_resumed_is_an_error(initialize: bool) -> None:
     def answer(request: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
         if message.get("method") == "initialize":
             return result(message, protocolVersion="2025-11-25")
@@ -165,7 +165,7 @@ ASKED = {
 
 
 @pytest.mark.parametrize("state", [None, '{"opaque": "\\u00e9 "}'], ids=["no-state", "state"])
-async def test_what_a_server_asks_is_answered_and_the_call_tried_again(state: str | None) -> None:
+async def test_an_elicitation_is_answered_and_the_call_retried(state: str | None) -> None:
     def answer(_: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
         if "inputResponses" in message["params"]:
             return result(message, resultType="complete", content=[])
@@ -186,7 +186,7 @@ async def test_what_a_server_asks_is_answered_and_the_call_tried_again(state: st
     assert "inputResponses" not in first["params"]
 
 
-async def test_a_server_that_asks_for_ever_is_left_alone() -> None:
+async def test_endless_elicitations_end_the_call() -> None:
     script = Script(
         lambda _, message: result(message, resultType="input_required", inputRequests={"q": ASKED})
     )
@@ -207,7 +207,7 @@ async def test_a_server_that_asks_for_ever_is_left_alone() -> None:
     ],
     ids=["nobody-to-ask", "something-else", "malformed"],
 )
-async def test_a_question_that_nobody_can_answer_ends_the_call(elicit: Any, asked: Any) -> None:
+async def test_an_unsupported_input_request_ends_the_call(elicit: Any, asked: Any) -> None:
     script = Script(
         lambda _, message: result(message, resultType="input_required", inputRequests=asked)
     )
@@ -220,7 +220,7 @@ async def test_a_question_that_nobody_can_answer_ends_the_call(elicit: Any, aske
     assert len(script.asked) == 1
 
 
-async def test_an_old_server_asks_on_the_stream_of_the_call() -> None:
+async def test_a_legacy_server_elicits_on_the_stream_of_the_call() -> None:
     def answer(request: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
         if request.method == "GET":
             return httpx2.Response(405)
@@ -245,7 +245,7 @@ async def test_an_old_server_asks_on_the_stream_of_the_call() -> None:
 
 
 @pytest.mark.parametrize("for_ever", [False, True])
-async def test_a_session_that_the_server_lost_is_begun_again_once(for_ever: bool) -> None:
+async def test_a_lost_session_is_initialized_again_once(for_ever: bool) -> None:
     def answer(request: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
         if message["method"] == "initialize":
             greeted = result(message, protocolVersion="2025-11-25")
@@ -267,7 +267,7 @@ async def test_a_session_that_the_server_lost_is_begun_again_once(for_ever: bool
     assert "mcp-session-id" not in script.asked[3][0].headers
 
 
-async def test_without_anybody_to_ask_no_such_capability_is_declared() -> None:
+async def test_without_an_elicitation_handler_the_capability_is_not_declared() -> None:
     script = Script(lambda _, message: result(message, tools=[]))
 
     async with McpClient(URL, transport=script) as client:
@@ -279,7 +279,7 @@ async def test_without_anybody_to_ask_no_such_capability_is_declared() -> None:
 
 
 @pytest.mark.parametrize(("supported", "greets"), [(["2026-07-28"], False), (["2025-11-25"], True)])
-async def test_a_refused_version_is_answered_with_one_that_the_server_names(
+async def test_a_refused_version_is_replaced_by_one_that_the_server_supports(
     supported: list[str], greets: bool
 ) -> None:
     def answer(_: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
@@ -297,7 +297,7 @@ async def test_a_refused_version_is_answered_with_one_that_the_server_names(
 
 
 @pytest.mark.parametrize("data", [None, {"supported": ["3000-01-01"]}, {"supported": [7]}, []])
-async def test_a_version_that_nobody_here_speaks_is_not_tried(data: Any) -> None:
+async def test_an_unsupported_version_is_not_tried(data: Any) -> None:
     script = Script(lambda _, message: error(400, -32022, message, data))
 
     async with McpClient(URL, transport=script) as client:

@@ -63,7 +63,7 @@ def any_wallet(request: pytest.FixtureRequest, tmp_path: Path) -> TokenStore:
     return TokenStore(KeyringStore(tmp_path, FakeKeyring()))
 
 
-def test_what_is_kept_comes_back_and_what_is_forgotten_does_not(any_wallet: TokenStore) -> None:
+def test_saved_tokens_are_returned_until_they_are_deleted(any_wallet: TokenStore) -> None:
     any_wallet.save_tokens(SERVER, TOKENS)
 
     assert any_wallet.tokens_for(SERVER) == TOKENS
@@ -74,7 +74,7 @@ def test_what_is_kept_comes_back_and_what_is_forgotten_does_not(any_wallet: Toke
 
 
 @proves("S171", "refuses", "credentials stay with their issuer")
-def test_a_registration_is_found_under_its_own_issuer_alone(any_wallet: TokenStore) -> None:
+def test_a_registration_is_found_only_under_its_own_issuer(any_wallet: TokenStore) -> None:
     mine = Registration(issuer=ISSUER, client_id="c", client_secret="s", kind="registered")
     any_wallet.save_registration(mine)
 
@@ -84,7 +84,7 @@ def test_a_registration_is_found_under_its_own_issuer_alone(any_wallet: TokenSto
 
 
 @proves("S178", "accepts", "token store is private")
-def test_the_file_is_for_its_owner_alone_from_its_first_moment(tmp_path: Path) -> None:
+def test_the_file_is_created_with_owner_only_permissions(tmp_path: Path) -> None:
     before = os.umask(0)
     folder = tmp_path / "new" / "doorward"
 
@@ -98,7 +98,7 @@ def test_the_file_is_for_its_owner_alone_from_its_first_moment(tmp_path: Path) -
 
 
 @proves("S178", "refuses", "token store is private")
-def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     token_store = TokenStore(FileStore(tmp_path))
     token_store.save_tokens(SERVER, TOKENS)
     (tmp_path / "tokens.json").chmod(0o644)
@@ -111,7 +111,7 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
 
 
 @proves("S178", "refuses", "token store is private")
-def test_a_link_in_place_of_the_file_is_not_followed(tmp_path: Path) -> None:
+def test_a_symlink_in_place_of_the_file_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("{}")
     (tmp_path / "tokens.json").symlink_to(tmp_path / "elsewhere")
 
@@ -122,7 +122,7 @@ def test_a_link_in_place_of_the_file_is_not_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", "null"])
-def test_a_file_of_another_kind_is_not_taken_for_ours(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_not_a_json_object_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "tokens.json").write_text(content)
     (tmp_path / "tokens.json").chmod(0o600)
 
@@ -142,7 +142,7 @@ def test_a_file_of_another_kind_is_not_taken_for_ours(tmp_path: Path, content: s
         {"unknown": 1},
     ],
 )
-def test_a_record_that_was_tampered_with_is_no_token(
+def test_a_token_record_that_was_tampered_with_is_ignored(
     tmp_path: Path, change: dict[str, Any]
 ) -> None:
     store = FileStore(tmp_path)
@@ -154,7 +154,7 @@ def test_a_record_that_was_tampered_with_is_no_token(
 
 
 @proves("S178", "refuses", "token store is private")
-def test_a_crash_while_writing_leaves_the_old_file_and_no_rest(
+def test_a_failed_write_keeps_the_old_file_and_leaves_no_temporary_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = FileStore(tmp_path)
@@ -184,7 +184,7 @@ for number in range(40):
 
 @pytest.mark.e2e
 @proves("S178", "accepts", "token store is private")
-def test_two_processes_lose_nothing_of_each_other(tmp_path: Path) -> None:
+def test_concurrent_writes_of_two_processes_are_all_kept(tmp_path: Path) -> None:
     running = [
         subprocess.Popen(
             [sys.executable, "-c", WRITER, str(tmp_path), name],
@@ -209,7 +209,7 @@ def test_two_processes_lose_nothing_of_each_other(tmp_path: Path) -> None:
 
 
 @proves("S178", "accepts", "token store is private")
-async def test_requests_at_once_spend_a_refresh_token_once(
+async def test_concurrent_refreshes_use_a_refresh_token_once(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     async with open_client() as connection:
@@ -227,7 +227,7 @@ async def test_requests_at_once_spend_a_refresh_token_once(
 
 
 @proves("S178", "refuses", "token store is private")
-async def test_a_lock_that_is_held_is_waited_for_and_then_named(tmp_path: Path) -> None:
+async def test_waiting_for_a_held_lock_times_out(tmp_path: Path) -> None:
     async with async_lock(tmp_path / "lock"):
         with pytest.raises(Unreachable) as refusal:
             async with async_lock(tmp_path / "lock", max_wait=0.01):
@@ -238,7 +238,9 @@ async def test_a_lock_that_is_held_is_waited_for_and_then_named(tmp_path: Path) 
         pass
 
 
-def test_the_home_may_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_store_folder_can_be_set_by_environment_variables(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("DOORWARD_HOME", str(tmp_path / "chosen"))
     assert config_directory() == tmp_path / "chosen"
     assert isinstance(open_store(), FileStore)
@@ -249,7 +251,7 @@ def test_the_home_may_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         assert config_directory() == tmp_path / "config" / "doorward"
 
 
-def test_without_a_real_keyring_there_is_the_file(
+def test_without_a_usable_keyring_the_store_is_a_plain_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     import keyring
@@ -263,7 +265,7 @@ def test_without_a_real_keyring_there_is_the_file(
         assert isinstance(open_store(), FileStore)
 
 
-def test_the_location_says_what_protects_the_file(tmp_path: Path) -> None:
+def test_the_location_describes_how_the_file_is_protected(tmp_path: Path) -> None:
     plain = FileStore(tmp_path)
     with_keyring = KeyringStore(tmp_path, FakeKeyring())
     with_passphrase = PassphraseStore(tmp_path, "a long passphrase")
@@ -279,7 +281,7 @@ def test_the_location_says_what_protects_the_file(tmp_path: Path) -> None:
     )
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(ConfigurationError) as refusal:
@@ -290,7 +292,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 @proves("S178", "accepts", "token store is private")
-def test_a_sealed_file_tells_nothing_and_opens_with_the_keyrings_key(tmp_path: Path) -> None:
+def test_a_file_encrypted_with_the_keyring_key_contains_no_plain_text(tmp_path: Path) -> None:
     backend = FakeKeyring()
     TokenStore(KeyringStore(tmp_path, backend)).save_tokens(SERVER, TOKENS)
 
@@ -303,7 +305,7 @@ def test_a_sealed_file_tells_nothing_and_opens_with_the_keyrings_key(tmp_path: P
 
 @proves("S178", "refuses", "token store is private")
 @pytest.mark.parametrize("harm", ["another-key", "one-bit", "plain-text", "cut"])
-def test_a_file_that_this_key_did_not_seal_is_refused(tmp_path: Path, harm: str) -> None:
+def test_a_file_that_the_keyring_key_does_not_decrypt_is_refused(tmp_path: Path, harm: str) -> None:
     backend = FakeKeyring()
     store = KeyringStore(tmp_path, backend)
     TokenStore(store).save_tokens(SERVER, TOKENS)
@@ -323,7 +325,7 @@ def test_a_file_that_this_key_did_not_seal_is_refused(tmp_path: Path, harm: str)
     assert refusal.value.reason == "unreadable-store"
 
 
-def test_two_sealings_of_the_same_are_not_the_same(tmp_path: Path) -> None:
+def test_encrypting_the_same_records_twice_gives_different_files(tmp_path: Path) -> None:
     store = KeyringStore(tmp_path, FakeKeyring())
     store.put("a", {"b": 1})
     first = store.path.read_bytes()
@@ -333,7 +335,7 @@ def test_two_sealings_of_the_same_are_not_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "AAAA", "no base64"])
-def test_a_key_that_is_none_is_refused(tmp_path: Path, key: str) -> None:
+def test_an_invalid_keyring_key_is_refused(tmp_path: Path, key: str) -> None:
     backend = FakeKeyring()
     backend.set_password("doorward", "file-key", key)
 
@@ -343,7 +345,7 @@ def test_a_key_that_is_none_is_refused(tmp_path: Path, key: str) -> None:
     assert refusal.value.reason == "unreadable-store"
 
 
-def test_a_keyring_that_takes_no_key_is_named(tmp_path: Path) -> None:
+def test_a_keyring_that_cannot_store_the_key_is_an_error(tmp_path: Path) -> None:
     from keyring.errors import PasswordSetError
 
     class Locked(FakeKeyring):
@@ -356,7 +358,7 @@ def test_a_keyring_that_takes_no_key_is_named(tmp_path: Path) -> None:
     assert refusal.value.reason == "unwritable-store"
 
 
-def test_with_a_real_keyring_the_file_is_sealed(
+def test_with_a_usable_keyring_the_file_is_encrypted(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("DOORWARD_HOME", raising=False)
@@ -366,7 +368,7 @@ def test_with_a_real_keyring_the_file_is_sealed(
     assert isinstance(open_store(), KeyringStore)
 
 
-def test_an_empty_home_variable_does_not_take_the_seal_off(
+def test_an_empty_home_variable_does_not_disable_encryption(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DOORWARD_HOME", "")
@@ -380,7 +382,7 @@ PASSPHRASE = "correct horse battery"
 
 
 @pytest.mark.e2e
-def test_a_passphrase_seals_the_file_and_opens_it_in_another_process(tmp_path: Path) -> None:
+def test_a_passphrase_encrypts_the_file_and_decrypts_it_again(tmp_path: Path) -> None:
     TokenStore(PassphraseStore(tmp_path, PASSPHRASE)).save_tokens(SERVER, TOKENS)
 
     file = tmp_path / "tokens.encrypted"
@@ -390,7 +392,7 @@ def test_a_passphrase_seals_the_file_and_opens_it_in_another_process(tmp_path: P
     assert TokenStore(PassphraseStore(tmp_path, PASSPHRASE)).tokens_for(SERVER) == TOKENS
 
 
-def test_the_key_of_a_passphrase_is_derived_as_rfc_9106_recommends(
+def test_the_passphrase_key_is_derived_as_rfc_9106_recommends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(passphrase_store, "MEMORY_KIB", MEMORY_KIB)
@@ -402,7 +404,7 @@ def test_the_key_of_a_passphrase_is_derived_as_rfc_9106_recommends(
     assert json.loads(unseal(AESGCM(key), sealed[16:], header)) == {"k": {"x": 1}}
 
 
-def test_two_files_of_one_passphrase_have_two_keys(tmp_path: Path) -> None:
+def test_two_files_with_one_passphrase_have_different_salts(tmp_path: Path) -> None:
     salts = set()
     for name in ("a", "b"):
         store = PassphraseStore(tmp_path / name, PASSPHRASE)
@@ -414,7 +416,9 @@ def test_two_files_of_one_passphrase_have_two_keys(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", ["passphrase", "content", "salt"])
-def test_what_the_passphrase_does_not_open_is_refused_and_kept(tmp_path: Path, harm: str) -> None:
+def test_a_file_that_the_passphrase_does_not_decrypt_is_refused_and_kept(
+    tmp_path: Path, harm: str
+) -> None:
     store = PassphraseStore(tmp_path, PASSPHRASE)
     store.put("k", {"x": 1})
     if harm != "passphrase":
@@ -433,7 +437,7 @@ def test_what_the_passphrase_does_not_open_is_refused_and_kept(tmp_path: Path, h
     assert store.path.read_bytes() == before
 
 
-def test_a_passphrase_that_can_be_guessed_is_refused(tmp_path: Path) -> None:
+def test_a_short_passphrase_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         PassphraseStore(tmp_path, "hunter2")
 
@@ -441,7 +445,7 @@ def test_a_passphrase_that_can_be_guessed_is_refused(tmp_path: Path) -> None:
     assert "hunter2" not in str(refusal.value)
 
 
-def test_the_passphrase_of_the_environment_goes_before_everything(
+def test_the_passphrase_variable_selects_the_passphrase_store(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DOORWARD_HOME", str(tmp_path))
@@ -451,7 +455,9 @@ def test_the_passphrase_of_the_environment_goes_before_everything(
 
 
 @proves("S228", "refuses", "hostile bytes end nothing")
-def test_a_user_without_a_home_is_told_to_choose_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_home_directory_the_error_names_doorward_home(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def nowhere() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
@@ -468,7 +474,7 @@ def test_a_user_without_a_home_is_told_to_choose_a_folder(monkeypatch: pytest.Mo
 
 @proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("backend", ["os.nothing", "no_such_module.Keyring", "builtins.int"])
-def test_a_keyring_that_cannot_be_loaded_is_not_taken_for_none(
+def test_a_keyring_that_cannot_be_loaded_is_an_error(
     backend: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     import keyring.core
@@ -485,7 +491,7 @@ def test_a_keyring_that_cannot_be_loaded_is_not_taken_for_none(
 
 
 @proves("S228", "refuses", "hostile bytes end nothing")
-def test_a_keyring_that_gives_no_key_later_is_named(tmp_path: Path) -> None:
+def test_a_locked_keyring_is_an_error(tmp_path: Path) -> None:
     from keyring.errors import KeyringLocked
 
     class Locked(FakeKeyring):
@@ -500,7 +506,7 @@ def test_a_keyring_that_gives_no_key_later_is_named(tmp_path: Path) -> None:
 
 
 @proves("S228", "refuses", "hostile bytes end nothing")
-def test_a_store_that_would_be_too_long_is_named_and_stays(
+def test_a_write_beyond_the_size_limit_is_refused_and_keeps_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = FileStore(tmp_path)

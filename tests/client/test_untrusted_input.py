@@ -45,7 +45,7 @@ def outcome(reader: Reader, drawn: Any) -> DoorwardError | None:
 @pytest.mark.slow
 @proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("reader", READERS, ids=[reader.name for reader in READERS])
-def test_a_reader_of_foreign_bytes_answers_or_raises_a_named_error(reader: Reader) -> None:
+def test_a_parser_of_untrusted_input_returns_or_raises_a_named_error(reader: Reader) -> None:
     @settings(
         max_examples=EXAMPLES,
         deadline=None,

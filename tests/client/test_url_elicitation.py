@@ -88,7 +88,7 @@ def refusing(times: int, pending_pages: Any) -> Script:
 
 
 @pytest.mark.parametrize("action", ["accept", "decline", "cancel"])
-async def test_a_user_is_shown_the_page_and_their_decision_alone_goes_back(action: str) -> None:
+async def test_only_the_decision_of_the_user_is_sent_back(action: str) -> None:
     user, script = User(action), in_rounds(PAGE)
     async with McpClient(URL, transport=script, elicit=user, modes=("form", "url")) as client:
         await client.call_tool("connect", {})
@@ -102,7 +102,7 @@ async def test_a_user_is_shown_the_page_and_their_decision_alone_goes_back(actio
     assert {str(request.url) for request, _ in script.asked} == {URL}
 
 
-async def test_what_is_neither_yes_nor_no_is_no_consent() -> None:
+async def test_an_unknown_action_is_sent_as_cancel() -> None:
     script = in_rounds(PAGE)
     async with McpClient(URL, transport=script, elicit=User("open"), modes=("url",)) as client:
         await client.call_tool("connect", {})
@@ -112,7 +112,7 @@ async def test_what_is_neither_yes_nor_no_is_no_consent() -> None:
     }
 
 
-async def test_a_page_is_answered_in_a_session_too() -> None:
+async def test_url_elicitation_works_in_a_session() -> None:
     user, script = User(), in_a_session(PAGE)
     async with McpClient(
         URL, transport=script, initialize=True, elicit=user, modes=("url",)
@@ -126,7 +126,7 @@ async def test_a_page_is_answered_in_a_session_too() -> None:
     }
 
 
-async def test_a_client_that_shows_no_pages_is_shown_none() -> None:
+async def test_url_elicitation_is_refused_when_it_is_not_declared() -> None:
     user = User()
     async with McpClient(URL, transport=in_rounds(PAGE), elicit=user) as client:
         with pytest.raises(ProtocolBroken) as refusal:
@@ -142,7 +142,7 @@ async def test_a_client_that_shows_no_pages_is_shown_none() -> None:
 
 
 @pytest.mark.parametrize("url", UNSAFE)
-async def test_a_page_that_no_user_should_open_is_not_even_shown(url: Any) -> None:
+async def test_an_unsafe_page_url_is_not_shown(url: Any) -> None:
     user = User()
     async with McpClient(URL, transport=in_rounds(url), elicit=user, modes=("url",)) as client:
         with pytest.raises(ProtocolBroken) as refusal:
@@ -183,7 +183,7 @@ INSIDE = [
 
 
 @pytest.mark.parametrize("url", INSIDE)
-async def test_a_public_server_shows_its_user_no_page_inside(url: str) -> None:
+async def test_a_public_server_cannot_show_a_page_at_a_private_address(url: str) -> None:
     assert await shown_by("https://mcp.example/mcp", url) == [False, False, False]
 
 
@@ -199,11 +199,13 @@ async def test_a_public_server_shows_its_user_no_page_inside(url: str) -> None:
         ("http://testserver/mcp", PAGE),
     ],
 )
-async def test_a_page_within_the_reach_of_its_server_is_shown(server: str, url: str) -> None:
+async def test_a_page_that_the_url_policy_of_the_server_allows_is_shown(
+    server: str, url: str
+) -> None:
     assert await shown_by(server, url) == [True, True, True]
 
 
-async def test_the_reach_of_a_server_is_that_of_the_transport_that_found_it() -> None:
+async def test_the_url_policy_of_the_transport_decides_which_pages_are_shown() -> None:
     url_policy = UrlPolicy(URL)
     url_policy.allows_addresses("mcp.example", ["10.0.0.5"])
 
@@ -218,7 +220,7 @@ async def test_the_reach_of_a_server_is_that_of_the_transport_that_found_it() ->
     assert len(user.shown) == 1
 
 
-async def test_a_request_that_needs_a_page_is_tried_again_after_it() -> None:
+async def test_a_request_is_retried_after_its_required_page() -> None:
     user, script = User(), refusing(2, [asking(PAGE, elicitationId="abc")["params"]])
     async with McpClient(
         URL, transport=script, initialize=True, elicit=user, modes=("url",)
@@ -265,7 +267,7 @@ async def test_a_request_that_still_needs_a_page_fails(
         ("https://login.xn--pple-43d.com/", "login.xn--pple-43d.com", True),
     ],
 )
-def test_the_host_of_a_page_is_named_and_a_disguised_one_warned_of(
+def test_the_host_of_a_page_is_shown_with_a_warning_for_lookalikes(
     url: str, host: str, careful: bool
 ) -> None:
     page = read_elicitation_url({"mode": "url", "url": url, "message": "Connect."})

@@ -50,7 +50,7 @@ def query_of(target: str) -> dict[str, list[str]]:
     return parse_qs(urlsplit(target).query)
 
 
-async def test_a_projected_token_is_read_anew_each_time(tmp_path: Path) -> None:
+async def test_a_projected_token_file_is_read_for_each_request(tmp_path: Path) -> None:
     source = ProjectedToken(tmp_path / "token")
     source.path.write_text(f"{JWT}\n")
     first = await source(AUDIENCE)
@@ -66,7 +66,7 @@ async def test_a_projected_token_is_read_anew_each_time(tmp_path: Path) -> None:
         ("AZURE_FEDERATED_TOKEN_FILE", ProjectedToken.for_aks),
     ],
 )
-async def test_eks_and_aks_say_in_a_variable_where_the_file_is(
+async def test_eks_and_aks_name_the_token_file_in_an_environment_variable(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     variable: str,
@@ -83,7 +83,7 @@ async def test_eks_and_aks_say_in_a_variable_where_the_file_is(
 
 
 @pytest.mark.parametrize("content", [None, "", "no token\n", "\xff", "a.b"])
-async def test_a_file_without_a_token_is_refused(tmp_path: Path, content: str | None) -> None:
+async def test_a_token_file_without_a_token_is_refused(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "token").write_text(content, encoding="latin-1")
 
@@ -93,7 +93,7 @@ async def test_a_file_without_a_token_is_refused(tmp_path: Path, content: str | 
     assert not content or content.strip() not in str(refusal.value)
 
 
-async def test_github_is_asked_with_the_jobs_leave_for_the_audience() -> None:
+async def test_the_github_request_has_the_job_token_and_the_audience() -> None:
     seen: list[tuple[str, dict[str, str]]] = []
 
     def runner(target: str, headers: dict[str, str]) -> tuple[int, str]:
@@ -115,14 +115,14 @@ async def test_github_is_asked_with_the_jobs_leave_for_the_audience() -> None:
     assert "leave" not in repr(source)
 
 
-async def test_a_job_without_the_permission_is_told_what_to_write() -> None:
+async def test_a_github_job_without_the_permission_gets_a_hint() -> None:
     with pytest.raises(ConfigurationError) as refusal:
         await GitHubActions({})(AUDIENCE)
 
     assert "id-token: write" in refusal.value.hint
 
 
-async def test_google_is_asked_with_its_header_for_the_audience() -> None:
+async def test_the_google_request_has_the_metadata_header_and_the_audience() -> None:
     seen: list[tuple[str, dict[str, str]]] = []
 
     def metadata(target: str, headers: dict[str, str]) -> tuple[int, str]:
@@ -139,7 +139,7 @@ async def test_google_is_asked_with_its_header_for_the_audience() -> None:
 
 
 @pytest.mark.parametrize("resource", [AUDIENCE, "api://doorward"])
-async def test_azure_is_asked_with_its_header_for_the_application(resource: str) -> None:
+async def test_the_azure_request_has_the_metadata_header_and_the_resource(resource: str) -> None:
     seen: list[tuple[str, dict[str, str]]] = []
 
     def metadata(target: str, headers: dict[str, str]) -> tuple[int, str]:
@@ -164,13 +164,13 @@ async def test_azure_is_asked_with_its_header_for_the_application(resource: str)
     [(403, JWT), (302, JWT), (200, "<html>"), (200, "x" * 100_000), (200, "a\r\nb.c.d")],
     ids=["refused", "sent-elsewhere", "a-page", "endless", "writes-headers"],
 )
-async def test_an_answer_that_is_no_token_is_refused(status: int, body: str) -> None:
+async def test_a_metadata_response_without_a_token_is_refused(status: int, body: str) -> None:
     async with platform(lambda _target, _headers: (status, body)) as address:
         with pytest.raises(ClientRefused):
             await GoogleMetadata(address=address)(AUDIENCE)
 
 
-async def test_without_a_metadata_service_the_workload_is_told_so() -> None:
+async def test_an_unreachable_metadata_service_is_an_error() -> None:
     with pytest.raises(ClientRefused) as refusal:
         await GoogleMetadata(address="http://127.0.0.1:1")(AUDIENCE)
 

@@ -90,7 +90,7 @@ def workload(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
-async def test_sts_makes_a_token_for_the_issuer_on_a_signed_request() -> None:
+async def test_sts_issues_a_token_for_a_signed_request() -> None:
     async with listening(Sts()) as sts:
         token = await AwsSts(address=sts.address, seconds=600)(AUDIENCE)
 
@@ -101,7 +101,7 @@ async def test_sts_makes_a_token_for_the_issuer_on_a_signed_request() -> None:
     assert (asked["SigningAlgorithm"], asked["DurationSeconds"]) == (["RS256"], ["600"])
 
 
-async def test_credentials_that_sts_does_not_know_are_refused_and_not_told(
+async def test_credentials_refused_by_sts_are_not_in_the_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
@@ -116,7 +116,7 @@ async def test_credentials_that_sts_does_not_know_are_refused_and_not_told(
 
 
 @pytest.mark.parametrize("token", ["", "a.b", "a.b.c d"])
-async def test_an_answer_without_a_jwt_is_no_token(token: str) -> None:
+async def test_an_sts_response_without_a_jwt_is_refused(token: str) -> None:
     async with listening(Sts(ANSWER.format(token))) as sts:
         with pytest.raises(ClientRefused) as refusal:
             await AwsSts(address=sts.address)(AUDIENCE)
@@ -124,14 +124,14 @@ async def test_an_answer_without_a_jwt_is_no_token(token: str) -> None:
     assert refusal.value.reason == "not-a-token"
 
 
-async def test_where_nobody_listens_nothing_is_waited_for() -> None:
+async def test_an_unreachable_sts_endpoint_is_an_error() -> None:
     with pytest.raises(ClientRefused) as refusal:
         await AwsSts(address="http://127.0.0.1:1")(AUDIENCE)
 
     assert refusal.value.reason == "workload-token-refused"
 
 
-async def test_without_credentials_it_is_no_aws_workload(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_missing_aws_credentials_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(ConfigurationError) as refusal:
@@ -140,7 +140,9 @@ async def test_without_credentials_it_is_no_aws_workload(monkeypatch: pytest.Mon
     assert refusal.value.reason == "no-workload-token"
 
 
-async def test_without_botocore_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_botocore_the_error_names_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "botocore.session", None)
     with pytest.raises(ConfigurationError) as refusal:
         await AwsSts()(AUDIENCE)

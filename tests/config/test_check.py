@@ -105,7 +105,7 @@ def found(file: Path, world: World) -> dict[str, Finding]:
     return {one.setting: one for one in asyncio.run(collect())}
 
 
-def test_a_file_that_works_has_nothing_to_change_and_nothing_is_created(
+def test_a_valid_file_has_only_ok_findings_and_no_file_is_created(
     write: Write, world: World, tmp_path: Path
 ) -> None:
     file = write(AS + SERVER + GOOGLE, google_secret=SECRET)
@@ -224,7 +224,7 @@ def _secret_unsaid(world: World) -> None:
     ],
     ids=lambda one: getattr(one, "__name__", ""),
 )
-def test_what_is_wrong_elsewhere_is_a_finding_with_a_remedy(
+def test_an_external_problem_is_a_finding_with_a_hint(
     write: Write, world: World, change: Any, setting: str, status: str, remedy: str
 ) -> None:
     change(world)
@@ -245,7 +245,7 @@ def test_the_secret_file_must_be_private(write: Write, world: World, tmp_path: P
     assert (finding.status, "chmod 600" in finding.hint) == ("failed", True)
 
 
-def test_a_folder_that_does_not_exist_cannot_have_the_database(write: Write, world: World) -> None:
+def test_a_database_in_a_missing_folder_is_a_failed_finding(write: Write, world: World) -> None:
     file = write((AS + SERVER).replace("sqlite:///doorward.db", "sqlite:///none/doorward.db"))
 
     finding = found(file, world)["authorization_server.database_url"]
@@ -253,7 +253,7 @@ def test_a_folder_that_does_not_exist_cannot_have_the_database(write: Write, wor
     assert (finding.status, "Create the folder" in finding.hint) == ("failed", True)
 
 
-def test_data_that_would_be_lost_is_a_warning(write: Write, world: World) -> None:
+def test_a_missing_database_setting_is_a_warning(write: Write, world: World) -> None:
     file = write((AS + SERVER).replace('database_url = "sqlite:///doorward.db"\n', ""))
 
     assert found(file, world)["authorization_server.database_url"].status == "warning"
@@ -272,7 +272,9 @@ async def _store(path: Path, revision: str | None = None) -> None:
         await store.aclose()
 
 
-def test_a_database_of_this_version_is_current(write: Write, world: World, tmp_path: Path) -> None:
+def test_a_database_of_the_current_revision_is_ok(
+    write: Write, world: World, tmp_path: Path
+) -> None:
     asyncio.run(_store(tmp_path / "doorward.db"))
 
     finding = found(write(AS + SERVER), world)["authorization_server.database_url"]
@@ -281,7 +283,7 @@ def test_a_database_of_this_version_is_current(write: Write, world: World, tmp_p
     assert "current" in finding.sentence
 
 
-def test_a_database_of_a_later_version_is_refused_by_check_and_at_the_start(
+def test_a_database_of_an_unknown_revision_is_refused_by_check_and_at_start_up(
     write: Write, world: World, tmp_path: Path
 ) -> None:
     path = tmp_path / "doorward.db"
@@ -296,7 +298,7 @@ def test_a_database_of_a_later_version_is_refused_by_check_and_at_the_start(
     assert refused.value.reason == "unknown-revision"
 
 
-def test_a_password_of_the_database_is_not_shown(
+def test_the_database_password_is_not_in_the_findings(
     write: Write, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE", f"postgresql://doorward:{SECRET}@127.0.0.1:1/doorward")
@@ -328,7 +330,7 @@ policy = {}
     ],
     ids=lambda one: getattr(one, "__name__", ""),
 )
-def test_the_issuer_that_a_guard_trusts_is_asked_for_its_metadata(
+def test_check_reads_the_metadata_of_a_trusted_issuer(
     write: Write, world: World, change: Any, status: str, word: str
 ) -> None:
     change(world)

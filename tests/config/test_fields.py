@@ -84,21 +84,23 @@ def _settings(table: Table) -> set[str]:
     ],
     ids=lambda one: getattr(one, "__name__", ""),
 )
-def test_a_table_has_the_fields_of_what_it_builds(table: Table, made: Callable[..., Any]) -> None:
+def test_a_table_has_the_settings_of_the_class_that_it_builds(
+    table: Table, made: Callable[..., Any]
+) -> None:
     assert _settings(table) == _arguments(made)
 
 
-def test_everything_that_a_rule_of_admission_can_be_told_is_a_setting() -> None:
+def test_every_option_of_an_allow_rule_is_a_setting() -> None:
     assert _settings(fields.ALLOW) == _arguments(Allow) - {"check"}
 
 
-def test_everything_that_the_authorization_server_can_be_told_is_a_setting() -> None:
+def test_every_option_of_the_authorization_server_is_a_setting() -> None:
     told = _arguments(AuthServerSettings) - set(AUTHORIZATION_SERVER)
 
     assert _settings(fields.AUTHORIZATION_SERVER) == told | {"secret_env", "trusted_clients"}
 
 
-def test_everything_that_a_guard_can_be_told_is_a_setting() -> None:
+def test_every_option_of_a_guard_is_a_setting() -> None:
     told = _arguments(Guard) - set(GUARD)
     issuer = (_arguments(TrustedIssuer) | _arguments(OpaqueIssuer)) - set(ISSUER)
     gateway = _arguments(Gateway) - set(GATEWAY)
@@ -108,13 +110,13 @@ def test_everything_that_a_guard_can_be_told_is_a_setting() -> None:
     assert _settings(fields.MCP_SERVER) == told | issuer | gateway | own
 
 
-def test_everything_that_a_policy_can_be_told_is_a_setting() -> None:
+def test_every_option_of_a_policy_is_a_setting() -> None:
     by_table = {"tools", "prompts", "resources"}
 
     assert _settings(fields.POLICY) == _arguments(Policy) | by_table
 
 
-def test_every_setting_has_one_sentence_for_its_readers() -> None:
+def test_every_setting_has_a_one_sentence_description() -> None:
     for path, setting in walk(fields.FILE):
         assert setting.help.endswith("."), path
         assert setting.help[0].isupper() or setting.help[0] == '"', path

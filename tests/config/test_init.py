@@ -35,7 +35,7 @@ def _write(folder: Path, **changes: Any) -> tuple[Path, tuple[str, ...]]:
     return file, made.steps
 
 
-def test_the_file_of_five_answers_is_accepted(tmp_path: Path) -> None:
+def test_the_generated_file_is_accepted(tmp_path: Path) -> None:
     file, _ = _write(tmp_path)
 
     found = load(file)
@@ -51,7 +51,7 @@ def test_the_file_of_five_answers_is_accepted(tmp_path: Path) -> None:
     assert found.mcp_servers[0].upstream == "http://127.0.0.1:9000/mcp"
 
 
-def test_the_steps_name_the_screen_the_redirect_uri_and_the_line_of_the_client_id(
+def test_the_next_steps_name_the_redirect_uri_and_the_line_of_the_client_id(
     tmp_path: Path,
 ) -> None:
     file, steps = _write(tmp_path, client_id="")
@@ -68,7 +68,7 @@ def test_the_steps_name_the_screen_the_redirect_uri_and_the_line_of_the_client_i
 
 
 @pytest.mark.parametrize("kind", [one.name for one in PROVIDERS])
-def test_every_kind_of_provider_can_be_named(tmp_path: Path, kind: str) -> None:
+def test_every_known_provider_can_be_chosen(tmp_path: Path, kind: str) -> None:
     preset = next(one for one in PROVIDERS if one.name == kind)
     issuer = "https://login.example.com/tenant" if preset.customer_address else None
 
@@ -91,7 +91,7 @@ def test_every_kind_of_provider_can_be_named(tmp_path: Path, kind: str) -> None:
         ("example.com,example.org", "domains", {"example.com", "example.org"}),
     ],
 )
-def test_those_who_may_enter_are_named_in_one_answer(
+def test_one_answer_sets_the_allow_rule(
     tmp_path: Path, allow: str, name: str, values: set[str]
 ) -> None:
     # Google tells no groups.
@@ -112,7 +112,7 @@ def test_own_users_need_no_provider(tmp_path: Path) -> None:
     assert list(tmp_path.glob("*.secret")) == []
 
 
-def test_a_provider_may_be_any_issuer(tmp_path: Path) -> None:
+def test_an_issuer_url_can_be_the_provider(tmp_path: Path) -> None:
     file, steps = _write(tmp_path, provider="https://login.example.com/")
 
     settings = load(file).authorization_server
@@ -121,7 +121,7 @@ def test_a_provider_may_be_any_issuer(tmp_path: Path) -> None:
     assert "/callback/sso" in "\n".join(steps)
 
 
-def test_without_an_upstream_a_guard_elsewhere_protects_the_server(tmp_path: Path) -> None:
+def test_without_an_upstream_the_server_is_only_a_resource(tmp_path: Path) -> None:
     found = load(_write(tmp_path, upstream="", public_url="https://a.example/tools")[0])
 
     assert found.mcp_servers == ()
@@ -129,7 +129,7 @@ def test_without_an_upstream_a_guard_elsewhere_protects_the_server(tmp_path: Pat
     assert found.authorization_server.resources[0].uri == "https://a.example/tools"
 
 
-def test_every_file_is_private_and_a_password_is_not_in_the_file(tmp_path: Path) -> None:
+def test_every_file_is_private_and_passwords_are_in_separate_files(tmp_path: Path) -> None:
     url = f"postgresql://doorward:{SECRET}@db.example/doorward"
     file, steps = _write(tmp_path, data=url)
 
@@ -179,7 +179,7 @@ def test_a_file_that_exists_is_not_overwritten_and_nothing_is_written(
         ({"allow": "example\x1b.com"}, "not-printable"),
     ],
 )
-def test_an_answer_that_cannot_be_used_is_refused_and_nothing_is_written(
+def test_an_invalid_answer_is_refused_and_nothing_is_written(
     tmp_path: Path, changes: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(ConfigurationError) as refused:
@@ -189,7 +189,7 @@ def test_an_answer_that_cannot_be_used_is_refused_and_nothing_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_text_with_quotes_stays_one_text(tmp_path: Path) -> None:
+def test_quotes_in_an_answer_are_escaped(tmp_path: Path) -> None:
     file, _ = _write(tmp_path, allow='org:"x"]#\\')
 
     settings = load(file).authorization_server

@@ -33,7 +33,7 @@ PATHS = ("/healthz", "/readyz", "/metrics")
 
 @proves("S214", "refuses", "health and metrics are clean")
 @pytest.mark.parametrize("operations", ["", PRIVATE, '[operations]\npublic = ["healthz"]\n'])
-async def test_what_nobody_made_public_is_not_at_the_public_address(
+async def test_operations_endpoints_are_not_public_by_default(
     tmp_path: Path, operations: str
 ) -> None:
     first = AUTHORIZATION_SERVER + operations
@@ -45,7 +45,7 @@ async def test_what_nobody_made_public_is_not_at_the_public_address(
 
 
 @proves("S214", "accepts", "health and metrics are clean")
-async def test_probes_and_metrics_answer_where_they_are_asked_for(tmp_path: Path) -> None:
+async def test_health_and_metrics_are_served_at_the_configured_addresses(tmp_path: Path) -> None:
     first = AUTHORIZATION_SERVER + PUBLIC
     async with standing(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as stand:
         # A probe names the machine by its address.
@@ -61,7 +61,7 @@ async def test_probes_and_metrics_answer_where_they_are_asked_for(tmp_path: Path
 
 
 @proves("S214", "refuses", "health and metrics are clean")
-async def test_metrics_and_readiness_name_no_caller_and_no_secret(tmp_path: Path) -> None:
+async def test_metrics_and_readiness_contain_no_caller_and_no_secret(tmp_path: Path) -> None:
     first = AUTHORIZATION_SERVER + PUBLIC
     async with standing(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as stand:
         await stand.ask()
@@ -79,7 +79,7 @@ async def test_metrics_and_readiness_name_no_caller_and_no_secret(tmp_path: Path
     assert 'route="other"' in texts[2]
 
 
-async def test_a_database_that_is_gone_is_missing_by_name(tmp_path: Path) -> None:
+async def test_readiness_lists_a_deleted_database(tmp_path: Path) -> None:
     first = AUTHORIZATION_SERVER + PUBLIC
     async with standing(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as stand:
         assert stand.service.current.authserver is not None
@@ -94,7 +94,7 @@ async def test_a_database_that_is_gone_is_missing_by_name(tmp_path: Path) -> Non
     assert (ready.status_code, ready.json()["missing"]) == (503, {"database": "schema-empty"})
 
 
-async def test_an_issuer_whose_keys_were_never_read_is_missing_until_they_are(
+async def test_readiness_lists_unavailable_issuer_keys(
     tmp_path: Path,
 ) -> None:
     extra = f'issuer = "http://127.0.0.1:{1}"\nidp = "keycloak"\naudience = "mcp"'
@@ -107,7 +107,7 @@ async def test_an_issuer_whose_keys_were_never_read_is_missing_until_they_are(
     )
 
 
-async def test_a_reload_does_not_change_what_operators_watch(tmp_path: Path) -> None:
+async def test_a_reload_keeps_metrics_and_refuses_changed_operations(tmp_path: Path) -> None:
     first = AUTHORIZATION_SERVER + PUBLIC
     async with standing(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as stand:
         await stand.ask()
@@ -157,7 +157,7 @@ async def test_with_json_logs_every_event_is_a_record(
     assert all(len(one["correlation_id"]) == 16 for one in refused)
 
 
-async def test_the_audit_file_has_the_events_of_all_parties_in_one_chain(
+async def test_the_audit_file_chains_the_events_of_all_parties(
     write: Write, capfd: pytest.CaptureFixture[str]
 ) -> None:
     audit = '[audit]\nfile = "audit.jsonl"\nchain = true\nstdout = false\n'
@@ -186,7 +186,7 @@ async def test_the_audit_file_has_the_events_of_all_parties_in_one_chain(
         ('[operations]\npublic = ["admin"]', "unknown-choice"),
     ],
 )
-def test_settings_that_cannot_work_are_refused_before_anything_listens(
+def test_invalid_audit_and_operations_settings_are_refused_at_start_up(
     write: Write, table: str, reason: str
 ) -> None:
     file = write(CONFIGURATION.replace("{extra}", f"{table}\n"))
@@ -196,7 +196,7 @@ def test_settings_that_cannot_work_are_refused_before_anything_listens(
     assert refused.value.reason == reason
 
 
-def test_two_processes_do_not_write_one_audit_file(write: Write) -> None:
+def test_a_second_process_cannot_write_the_same_audit_file(write: Write) -> None:
     file = write(CONFIGURATION.replace("{extra}", '[audit]\nfile = "audit.jsonl"\n'))
     first = ServiceOperations(load(file))
     with pytest.raises(ConfigurationError) as refused:

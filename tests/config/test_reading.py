@@ -83,7 +83,7 @@ scopes = ["mcp:tools"]
 """
 
 
-def test_a_whole_file_becomes_settings(write: Write, tmp_path: Path) -> None:
+def test_a_full_file_is_read_into_settings(write: Write, tmp_path: Path) -> None:
     found = load(write(WHOLE, mcp_secret=SECRET))
 
     assert found.listen == ("::1", 9443)
@@ -117,13 +117,15 @@ def test_a_whole_file_becomes_settings(write: Write, tmp_path: Path) -> None:
     assert needs.kinds == {"person", "service"}
 
 
-def test_two_readings_of_one_file_are_equal(write: Write) -> None:
+def test_reading_a_file_twice_gives_equal_settings(write: Write) -> None:
     file = write(WHOLE, mcp_secret=SECRET)
 
     assert load(file).authorization_server == load(file).authorization_server
 
 
-def test_a_secret_in_the_environment_is_read(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_is_read_from_the_environment(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SECRET_OF_AS", SECRET)
     monkeypatch.setenv("DATABASE", "postgresql://doorward:password@db.example/doorward")
     text = MINIMAL.replace(
@@ -188,7 +190,7 @@ emails = ["alice@example.com"]
 )
 
 
-def test_identity_providers_sign_users_in(write: Write) -> None:
+def test_identity_providers_are_read_with_their_rules(write: Write) -> None:
     settings = load(write(PROVIDER, google_secret=SECRET)).authorization_server
 
     assert settings is not None
@@ -202,7 +204,7 @@ def test_identity_providers_sign_users_in(write: Write) -> None:
     assert not settings.has_own_users
 
 
-def test_a_client_is_known_by_its_public_keys(write: Write, tmp_path: Path) -> None:
+def test_the_public_keys_of_a_client_are_read_from_a_file(write: Write, tmp_path: Path) -> None:
     jwks = {"keys": [PrivateKey.generate().public_jwk()]}
     (tmp_path / "keys.json").write_text(json.dumps(jwks))
     text = """
@@ -224,7 +226,7 @@ def _issuers(file: Path) -> tuple[object, ...]:
     return found.mcp_servers[0].guard(None).issuers
 
 
-def test_a_guard_alone_trusts_the_issuer_that_it_names(write: Write) -> None:
+def test_a_guard_without_authorization_server_trusts_the_configured_issuer(write: Write) -> None:
     (issuer,) = _issuers(write(ALONE))
 
     assert isinstance(issuer, TrustedIssuer)
@@ -232,7 +234,7 @@ def test_a_guard_alone_trusts_the_issuer_that_it_names(write: Write) -> None:
     assert issuer.profile.name == "keycloak"
 
 
-def test_several_issuers_are_trusted_each_in_its_way(write: Write) -> None:
+def test_several_issuers_have_their_own_settings(write: Write) -> None:
     text = ALONE.replace('issuer = "https://login.example/realms/mcp"\nidp = "keycloak"\n', "")
     text = text.replace('internal_url = "http://keycloak:8080/realms/mcp"\n', "")
     text += """
@@ -318,7 +320,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("text", "reason", "setting", "line", "remedy"), BAD.values(), ids=BAD)
-def test_a_bad_file_is_refused_with_its_line_the_setting_and_the_remedy(
+def test_an_invalid_file_is_refused_with_line_setting_and_hint(
     write: Write, text: str, reason: str, setting: str, line: int, remedy: str
 ) -> None:
     file = write(text)
@@ -364,7 +366,7 @@ def test_a_file_that_is_not_toml_is_refused_with_the_line(
         pytest.param(b"", "nothing-to-serve", id="empty"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_refused(
+def test_a_missing_or_malformed_file_is_refused(
     tmp_path: Path, content: bytes | None, reason: str
 ) -> None:
     file = tmp_path / "doorward.toml"

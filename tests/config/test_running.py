@@ -38,7 +38,7 @@ async def test_a_caller_with_a_key_reaches_the_server_at_its_own_path(tmp_path: 
 
 
 @proves("S158", "refuses", "no credentials to other origins")
-async def test_the_callers_credentials_do_not_reach_the_server(tmp_path: Path) -> None:
+async def test_credentials_of_the_caller_are_not_forwarded(tmp_path: Path) -> None:
     async with standing(tmp_path, ok(PONG, JSON)) as stand:
         await stand.ask(headers={"Cookie": "__Host-session=1", "DPoP": "proof"})
 
@@ -49,7 +49,7 @@ async def test_the_callers_credentials_do_not_reach_the_server(tmp_path: Path) -
 
 
 @proves("S158", "accepts", "no credentials to other origins")
-async def test_a_server_that_verifies_tokens_gets_the_token_and_no_cookie(tmp_path: Path) -> None:
+async def test_forward_token_forwards_the_token_but_no_cookie(tmp_path: Path) -> None:
     async with standing(tmp_path, ok(PONG, JSON), extra="forward_token = true") as stand:
         await stand.ask(headers={"Cookie": "__Host-session=1"})
 
@@ -59,7 +59,7 @@ async def test_a_server_that_verifies_tokens_gets_the_token_and_no_cookie(tmp_pa
 
 
 @pytest.mark.parametrize("extra", ["", "forward_token = true"])
-async def test_a_server_sets_no_cookie_at_the_address_of_the_sign_in_page(
+async def test_a_server_cannot_set_a_cookie_at_the_origin_of_the_sign_in_page(
     tmp_path: Path, extra: str
 ) -> None:
     answer = ok(PONG, JSON, "Set-Cookie: __Host-session=evil", 'Clear-Site-Data: "*"', "X-Kept: 1")
@@ -75,7 +75,7 @@ async def test_a_server_sets_no_cookie_at_the_address_of_the_sign_in_page(
 CHALLENGE = b'HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer resource_metadata="https://evil.example"\r\nContent-Length: 0\r\n\r\n'
 
 
-async def test_the_challenge_of_a_server_without_tokens_sends_nobody_elsewhere(
+async def test_a_challenge_of_a_server_without_forwarded_tokens_is_a_502(
     tmp_path: Path,
 ) -> None:
     async with standing(tmp_path, CHALLENGE) as stand:
@@ -86,7 +86,7 @@ async def test_the_challenge_of_a_server_without_tokens_sends_nobody_elsewhere(
     assert "evil" not in got.text
 
 
-async def test_the_challenge_of_a_server_that_verifies_tokens_reaches_the_caller(
+async def test_a_challenge_of_a_server_with_forwarded_tokens_is_returned(
     tmp_path: Path,
 ) -> None:
     async with standing(tmp_path, CHALLENGE, extra="forward_token = true") as stand:
@@ -125,9 +125,7 @@ async def test_each_server_and_the_authorization_server_answer_at_their_own_path
 
 @proves("S190", "refuses", "own Host only")
 @pytest.mark.parametrize("first", ["", AUTHORIZATION_SERVER])
-async def test_a_request_for_another_host_is_refused_by_whoever_gets_it(
-    tmp_path: Path, first: str
-) -> None:
+async def test_a_request_for_another_host_is_refused(tmp_path: Path, first: str) -> None:
     async with standing(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as stand:
         got = await stand.ask(headers={"Host": "evil.example"})
 
@@ -135,7 +133,7 @@ async def test_a_request_for_another_host_is_refused_by_whoever_gets_it(
     assert stand.behind.requests == []
 
 
-async def test_servers_on_two_hosts_do_not_answer_for_each_other(tmp_path: Path) -> None:
+async def test_servers_on_two_hosts_are_separate(tmp_path: Path) -> None:
     other = server("/mcp", 1, origin="https://other.example")
     more = other.replace("{", "{{").replace("}", "}}")
     async with standing(tmp_path, ok(PONG, JSON), more=more) as stand:
@@ -151,7 +149,7 @@ async def test_servers_on_two_hosts_do_not_answer_for_each_other(tmp_path: Path)
 SESSION = ok(PONG, JSON, "Mcp-Session-Id: s1")
 
 
-async def test_a_session_of_before_the_start_is_nobodys(tmp_path: Path) -> None:
+async def test_a_session_from_before_the_start_is_refused(tmp_path: Path) -> None:
     """The server behind still has it, and nobody knows any more whose it was."""
     async with standing(tmp_path, SESSION) as stand:
         unknown = await stand.ask(headers={"Mcp-Session-Id": "s0"})
@@ -163,7 +161,7 @@ async def test_a_session_of_before_the_start_is_nobodys(tmp_path: Path) -> None:
     assert len(stand.behind.requests) == 2
 
 
-async def test_a_reload_keeps_the_sessions_of_their_owners(tmp_path: Path) -> None:
+async def test_a_reload_keeps_sessions(tmp_path: Path) -> None:
     async with standing(tmp_path, SESSION) as stand:
         await stand.ask()
         await stand.replace(("[mcp_servers.policy.tools]", "[mcp_servers.policy.prompts]"))
@@ -177,7 +175,7 @@ async def test_a_reload_keeps_the_sessions_of_their_owners(tmp_path: Path) -> No
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "add"}}
 
 
-async def test_a_reload_changes_what_new_requests_may_do_and_loses_no_request(
+async def test_a_reload_applies_to_new_requests_and_keeps_running_ones(
     tmp_path: Path,
 ) -> None:
     asked, go_on = asyncio.Event(), asyncio.Event()
@@ -244,7 +242,7 @@ async def test_a_rotated_secret_is_used_after_a_reload(tmp_path: Path) -> None:
         pytest.param('sqlite:///doorward.db"', 'sqlite:////nowhere/x"', "store-unavailable", id="database"),
     ],
 )  # fmt: skip
-async def test_a_file_with_an_error_is_not_served_and_the_earlier_one_stays(
+async def test_a_reload_of_an_invalid_file_keeps_the_earlier_configuration(
     tmp_path: Path, old: str, new: str, reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     noted: list[str] = []
@@ -263,7 +261,7 @@ async def test_a_file_with_an_error_is_not_served_and_the_earlier_one_stays(
     assert reason in capsys.readouterr().out
 
 
-async def test_data_in_a_temporary_file_is_not_lost_by_a_reload(tmp_path: Path) -> None:
+async def test_a_reload_that_would_lose_temporary_data_is_refused(tmp_path: Path) -> None:
     first = AUTHORIZATION_SERVER.replace('database_url = "sqlite:///doorward.db"\n', "")
     first = first.replace('secret_file = "secret"\n', "")
     async with standing(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as stand:
@@ -276,7 +274,7 @@ async def test_data_in_a_temporary_file_is_not_lost_by_a_reload(tmp_path: Path) 
     assert refused.value.reason == "data-would-be-lost"
 
 
-async def test_a_file_is_loaded_without_making_anything(tmp_path: Path) -> None:
+async def test_loading_a_file_creates_no_files(tmp_path: Path) -> None:
     file = tmp_path / "doorward.toml"
     file.write_text(
         f'{AUTHORIZATION_SERVER}\nresources = [{{ uri = "{MCP}", scopes = {{ a = "A" }} }}]'

@@ -27,7 +27,7 @@ _SEEN = {
 _UNSEEN = {"a date without a zone"}
 
 
-def test_the_published_schema_is_the_one_of_the_table() -> None:
+def test_the_published_schema_matches_the_settings() -> None:
     packaged = files("doorward.config").joinpath("doorward.schema.json").read_text("utf-8")
 
     assert packaged == schema_text()
@@ -35,7 +35,7 @@ def test_the_published_schema_is_the_one_of_the_table() -> None:
     Draft202012Validator.check_schema(schema())
 
 
-def test_every_setting_of_the_table_is_described_in_the_schema() -> None:
+def test_the_schema_contains_every_setting() -> None:
     text = schema_text()
 
     for path, setting in walk(fields.FILE):
@@ -48,7 +48,7 @@ def test_every_setting_of_the_table_is_described_in_the_schema() -> None:
     [WHOLE, MINIMAL, ALONE, PROVIDER, (ROOT / "examples" / "doorward.toml").read_text("utf-8")],
     ids=["whole", "minimal", "alone", "provider", "example"],
 )
-def test_a_file_that_the_reader_accepts_fits_the_schema(text: str) -> None:
+def test_a_valid_file_fits_the_schema(text: str) -> None:
     # An editor gives a date to the schema as text.
     document = tomllib.loads(text.replace("2026-11-30T12:00:00Z", '"2026-11-30T12:00:00Z"'))
 

@@ -10,9 +10,7 @@ from tests.downstream.issuer import Issuer
 from tests.downstream.one_grant import INBOUND, SECRET, downstream_of, exchange
 
 
-async def test_a_name_that_nothing_was_arranged_for_is_the_operators_to_mend(
-    issuer: Issuer, clock: Clock
-) -> None:
+async def test_an_unknown_target_is_a_configuration_error(issuer: Issuer, clock: Clock) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         await downstream_of(issuer, clock).token_for(caller(issuer), INBOUND, "mail", frozenset())
 
@@ -32,7 +30,7 @@ async def test_a_name_that_nothing_was_arranged_for_is_the_operators_to_mend(
         ({"scopes": {"two words"}}, "not-a-scope"),
     ],
 )
-def test_half_an_arrangement_is_refused(issuer: Issuer, told: dict[str, Any], reason: str) -> None:
+def test_an_incomplete_grant_is_refused(issuer: Issuer, told: dict[str, Any], reason: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         exchange(issuer, **told)
 
@@ -48,7 +46,7 @@ def test_half_an_arrangement_is_refused(issuer: Issuer, told: dict[str, Any], re
         ({"grant": "https://orders.example"}, "not-an-arrangement"),
     ],
 )
-def test_a_desk_without_sense_is_refused(
+def test_invalid_limits_are_refused(
     issuer: Issuer, clock: Clock, told: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(ConfigurationError) as refusal:
@@ -57,5 +55,5 @@ def test_a_desk_without_sense_is_refused(
     assert refusal.value.reason == reason
 
 
-def test_no_secret_is_in_a_representation(issuer: Issuer) -> None:
+def test_the_repr_of_a_grant_contains_no_secret(issuer: Issuer) -> None:
     assert SECRET not in repr(exchange(issuer))

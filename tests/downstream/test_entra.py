@@ -63,7 +63,7 @@ async def get(downstream: DownstreamTokens, who: Identity, inbound: str = INBOUN
 
 
 @pytest.mark.parametrize("name", [V2, V1])
-async def test_the_callers_token_gives_one_for_graph(
+async def test_the_token_of_the_caller_is_exchanged_for_a_graph_token(
     issuer: Issuer, entra: Entra, clock: Clock, name: str
 ) -> None:
     token = await get(downstream_of(issuer, clock), caller(issuer, issuer=name))
@@ -82,7 +82,9 @@ async def test_the_callers_token_gives_one_for_graph(
     ]
 
 
-async def test_a_certificate_signs_who_asks(issuer: Issuer, entra: Entra, clock: Clock) -> None:
+async def test_a_certificate_authenticates_the_client(
+    issuer: Issuer, entra: Entra, clock: Clock
+) -> None:
     key, pem, public = certificate()
     entra.certificate_key = public
     downstream = downstream_of(issuer, clock, client_secret=None, private_key=key)
@@ -92,7 +94,7 @@ async def test_a_certificate_signs_who_asks(issuer: Issuer, entra: Entra, clock:
     assert pem.decode().splitlines()[1] not in repr(key)
 
 
-async def test_conditional_access_is_handed_on_to_the_client(
+async def test_a_conditional_access_challenge_is_passed_to_the_client(
     issuer: Issuer, entra: Entra, clock: Clock
 ) -> None:
     entra.lacking = CONDITIONAL_ACCESS
@@ -111,7 +113,7 @@ async def test_conditional_access_is_handed_on_to_the_client(
     assert "multi-factor" not in str(refusal.value)
 
 
-async def test_missing_consent_is_for_the_user_to_give(
+async def test_missing_consent_requires_a_sign_in(
     issuer: Issuer, entra: Entra, clock: Clock
 ) -> None:
     entra.lacking = NO_CONSENT
@@ -124,7 +126,7 @@ async def test_missing_consent_is_for_the_user_to_give(
     assert await get(downstream_of(issuer, clock), caller(issuer, issuer=V2))
 
 
-async def test_a_token_for_another_application_is_refused_there(
+async def test_a_token_for_another_application_is_refused_by_entra(
     issuer: Issuer, entra: Entra, clock: Clock
 ) -> None:
     other = TokenMint(issuer=V2, audience="another-application").mint("alice")
@@ -143,7 +145,7 @@ async def test_a_token_for_another_application_is_refused_there(
         "https://login.example",
     ],
 )
-async def test_another_tenants_token_is_not_shown_to_this_one(
+async def test_a_token_of_another_tenant_is_not_sent(
     issuer: Issuer, entra: Entra, clock: Clock, name: str
 ) -> None:
     with pytest.raises(NoSubjectToken):
@@ -152,7 +154,7 @@ async def test_another_tenants_token_is_not_shown_to_this_one(
     assert issuer.forms == []
 
 
-def test_a_tenant_is_named_by_its_id_and_the_endpoint_follows() -> None:
+def test_a_tenant_must_be_an_id_and_determines_the_endpoint() -> None:
     graph = OnBehalfOf(tenant=TENANT, client_id=CLIENT_ID, client_secret=SECRET)
     assert graph.token_endpoint == (f"https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/token")
     for name in ("common", "organizations", "contoso.example", ""):
@@ -161,7 +163,7 @@ def test_a_tenant_is_named_by_its_id_and_the_endpoint_follows() -> None:
         assert refusal.value.reason == "not-a-tenant"
 
 
-def test_what_is_no_certificate_is_refused() -> None:
+def test_an_unreadable_certificate_is_refused() -> None:
     from doorward.client import PrivateKey
 
     with pytest.raises(ConfigurationError) as refusal:

@@ -62,7 +62,7 @@ from tests.downstream.one_grant import INBOUND, SECRET, downstream_of, exchange,
         ),
     ],
 )
-async def test_every_no_has_its_own_name(
+async def test_every_error_response_has_its_own_exception(
     issuer: Issuer, clock: Clock, status: int, body: Any, kind: type[DownstreamProblem]
 ) -> None:
     issuer.answer = lambda _: (status, body)
@@ -75,7 +75,7 @@ async def test_every_no_has_its_own_name(
     assert SECRET not in str(refusal.value)
 
 
-async def test_what_an_issuer_writes_beside_its_error_is_repeated_nowhere(
+async def test_the_error_description_of_an_issuer_is_not_repeated(
     issuer: Issuer, clock: Clock
 ) -> None:
     issuer.answer = lambda form: (
@@ -90,7 +90,7 @@ async def test_what_an_issuer_writes_beside_its_error_is_repeated_nowhere(
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
-async def test_an_issuer_that_is_down_is_nobodys_fault(
+async def test_a_server_error_of_the_issuer_is_a_503_with_retry_after(
     issuer: Issuer, clock: Clock, status: int
 ) -> None:
     issuer.answer = lambda _: (status, {"error": "invalid_grant"})
@@ -102,14 +102,16 @@ async def test_an_issuer_that_is_down_is_nobodys_fault(
     assert (refusal.value.status, refusal.value.retry_after) == (503, 17)
 
 
-async def test_an_issuer_that_nobody_reaches_is_nobodys_fault(issuer: Issuer, clock: Clock) -> None:
+async def test_an_unreachable_issuer_is_reported_as_unavailable(
+    issuer: Issuer, clock: Clock
+) -> None:
     grant = exchange(issuer, token_endpoint="http://localhost:1/token")
 
     with pytest.raises(DownstreamUnavailable):
         await get(downstream_of(issuer, clock, grant=grant), issuer)
 
 
-async def test_a_claims_challenge_is_handed_on_as_a_header(issuer: Issuer, clock: Clock) -> None:
+async def test_a_claims_challenge_is_passed_on_as_a_header(issuer: Issuer, clock: Clock) -> None:
     claims = '{"access_token":{"acrs":{"essential":true,"value":"c1"}}}'
     issuer.answer = lambda _: (400, {"error": "interaction_required", "claims": claims})
 
@@ -124,7 +126,7 @@ async def test_a_claims_challenge_is_handed_on_as_a_header(issuer: Issuer, clock
 
 
 @pytest.mark.parametrize("claims", ["not json", "[1]", "", '{"a":"' + "x" * 5000 + '"}', 7])
-async def test_what_is_no_claims_challenge_is_not_handed_on(
+async def test_a_malformed_claims_challenge_is_not_passed_on(
     issuer: Issuer, clock: Clock, claims: object
 ) -> None:
     issuer.answer = lambda _: (400, {"error": "interaction_required", "claims": claims})

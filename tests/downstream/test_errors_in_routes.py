@@ -69,7 +69,7 @@ async def ask(web: Any, token: str, path: str = "/orders") -> httpx2.Response:
         (200, {"access_token": "of-no-type"}, 502, "downstream-answer-refused"),
     ],
 )
-async def test_every_no_is_answered_as_what_it_is(
+async def test_every_downstream_error_has_its_own_status_and_code(
     guard: Guard,
     issuer: Issuer,
     mint: TokenMint,
@@ -98,7 +98,7 @@ async def test_every_no_is_answered_as_what_it_is(
     assert not [word for word in (SECRET, token) if word in repr(line)]
 
 
-async def test_while_the_issuer_is_down_the_caller_is_told_when_to_come_again(
+async def test_an_unavailable_issuer_is_a_503_with_retry_after(
     guard: Guard, issuer: Issuer, mint: TokenMint
 ) -> None:
     issuer.answer, issuer.headers = lambda _: (429, {}), {"retry-after": "30"}
@@ -108,7 +108,7 @@ async def test_while_the_issuer_is_down_the_caller_is_told_when_to_come_again(
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
 
 
-async def test_what_the_next_sign_in_must_ask_for_reaches_the_client(
+async def test_a_claims_challenge_reaches_the_client(
     guard: Guard, issuer: Issuer, mint: TokenMint
 ) -> None:
     issuer.answer = lambda _: (400, {"error": "interaction_required", "claims": CLAIMS})
@@ -123,7 +123,7 @@ async def test_what_the_next_sign_in_must_ask_for_reaches_the_client(
 
 @pytest.mark.parametrize("path", ["/orders", "/given", "/mcp"])
 @pytest.mark.parametrize("middleware", [True, False], ids=["as middleware", "round it"])
-async def test_wherever_the_route_asks_its_caller_is_told(
+async def test_a_downstream_error_reaches_the_caller_of_every_route(
     guard: Guard, issuer: Issuer, mint: TokenMint, path: str, middleware: bool
 ) -> None:
     issuer.answer = lambda _: (503, {})
@@ -138,7 +138,7 @@ async def test_wherever_the_route_asks_its_caller_is_told(
     assert answer.json()["detail"]["data"]["reason"] == "downstream-unavailable"
 
 
-async def test_a_handler_of_the_applications_own_comes_first(
+async def test_an_exception_handler_of_the_application_takes_precedence(
     guard: Guard, issuer: Issuer, mint: TokenMint
 ) -> None:
     issuer.answer = lambda _: (400, {"error": "consent_required"})
@@ -153,14 +153,12 @@ async def test_a_handler_of_the_applications_own_comes_first(
         assert (answer.status_code, answer.json()) == (409, {"agree": "orders"})
 
 
-async def test_what_is_no_refusal_of_ours_stays_the_authors_own(
-    guard: Guard, mint: TokenMint
-) -> None:
+async def test_another_exception_is_not_handled(guard: Guard, mint: TokenMint) -> None:
     with pytest.raises(ValueError, match="a bug of the author's"):
         await ask(web_of(guard), mint.mint("alice"), "/bug")
 
 
-async def test_a_caller_that_a_test_puts_in_is_the_routes_caller(guard: Guard) -> None:
+async def test_a_dependency_override_sets_the_caller_of_a_route(guard: Guard) -> None:
     web = FastAPI()
 
     @web.get("/mine")

@@ -49,7 +49,7 @@ def web_of(guard: Guard, seen: list[Any]) -> FastAPI:
 
 @pytest.mark.parametrize("behind", [True, False], ids=["behind the guard", "without it"])
 @proves("sec-no-passthrough", "accepts")
-async def test_a_route_gets_a_token_in_its_callers_name(
+async def test_a_route_gets_a_downstream_token_for_its_caller(
     guard: Guard, issuer: Issuer, mint: TokenMint, behind: bool
 ) -> None:
     token = mint.mint("alice", scopes={"orders:read"})
@@ -66,9 +66,7 @@ async def test_a_route_gets_a_token_in_its_callers_name(
 
 
 @proves("sec-no-passthrough", "refuses")
-async def test_the_token_that_came_in_is_nowhere_in_the_route(
-    guard: Guard, mint: TokenMint
-) -> None:
+async def test_the_inbound_token_is_not_visible_to_the_route(guard: Guard, mint: TokenMint) -> None:
     seen: list[Any] = []
     token = mint.mint("alice", scopes={"orders:read"})
     async with caller_of(web_of(guard, seen), token) as alice:
@@ -81,7 +79,7 @@ async def test_the_token_that_came_in_is_nowhere_in_the_route(
     assert token not in repr([identity, giving, headers, scope])
 
 
-async def test_a_caller_whom_the_route_refuses_gets_no_token_there(
+async def test_a_refused_caller_gets_no_downstream_token(
     guard: Guard, issuer: Issuer, mint: TokenMint
 ) -> None:
     seen: list[Any] = []
@@ -95,7 +93,7 @@ async def test_a_caller_whom_the_route_refuses_gets_no_token_there(
     assert (seen, issuer.forms) == ([], [])
 
 
-async def test_whom_one_guard_let_in_another_one_judges_anew(
+async def test_a_second_guard_verifies_the_caller_again(
     guard: Guard, issuer: Issuer, mint: TokenMint
 ) -> None:
     other = TokenMint(issuer=issuer.issuer, audience=RESOURCE)
@@ -134,7 +132,7 @@ def endpoint_of(validate_authorization_response: Guard) -> FastAPI:
     [({"downstream": None}, "unknown-issuer"), ({}, "missing-token")],
     ids=["header kept", "header gone"],
 )
-async def test_whom_another_guards_door_let_in_is_judged_anew(
+async def test_a_route_of_one_guard_does_not_trust_the_middleware_of_another(
     issuer: Issuer, mint: TokenMint, options: dict[str, Any], reason: str
 ) -> None:
     strangers = TokenMint(issuer="https://issuer.example/of-others", audience=RESOURCE)
@@ -152,7 +150,7 @@ async def test_whom_another_guards_door_let_in_is_judged_anew(
 
 
 @pytest.mark.parametrize("options", [{"downstream": None}, {}], ids=["header kept", "header gone"])
-async def test_whom_the_guards_own_door_let_in_its_route_knows(
+async def test_a_route_gets_the_caller_from_the_middleware_of_its_own_guard(
     issuer: Issuer, mint: TokenMint, options: dict[str, Any]
 ) -> None:
     own = guard_of(issuer, mint, **options)
@@ -163,7 +161,7 @@ async def test_whom_the_guards_own_door_let_in_its_route_knows(
     assert (answer.status_code, answer.json()) == (200, "alice")
 
 
-async def test_without_an_arrangement_the_header_reaches_the_route(
+async def test_without_downstream_tokens_the_authorization_header_reaches_the_route(
     issuer: Issuer, mint: TokenMint
 ) -> None:
     plain = guard_of(issuer, mint, downstream=None)

@@ -102,7 +102,7 @@ async def ask() -> str:
 
 @proves("sec-no-passthrough", "accepts")
 @each_server
-async def test_a_tool_gets_a_token_in_its_callers_name(
+async def test_a_tool_gets_a_downstream_token_for_its_caller(
     guard: Guard, issuer: Issuer, mint: TokenMint, build: Build
 ) -> None:
     token = mint.mint("alice")
@@ -114,7 +114,7 @@ async def test_a_tool_gets_a_token_in_its_callers_name(
 
 
 @each_server
-async def test_two_callers_at_once_each_get_their_own(
+async def test_concurrent_callers_each_get_their_own_token(
     guard: Guard, issuer: Issuer, mint: TokenMint, build: Build
 ) -> None:
     def answer(form: dict[str, str]) -> tuple[int, Any]:
@@ -136,7 +136,7 @@ async def test_two_callers_at_once_each_get_their_own(
 
 @proves("sec-no-passthrough", "refuses")
 @each_server
-async def test_the_token_that_came_in_is_nowhere_in_the_application(
+async def test_the_inbound_token_is_not_visible_to_the_application(
     guard: Guard, mint: TokenMint, build: Build
 ) -> None:
     seen: list[Any] = []
@@ -177,7 +177,7 @@ def _noting(seen: list[Any]) -> Any:
     return app
 
 
-async def test_an_identity_put_aside_does_not_act_in_anothers_request(
+async def test_a_stored_identity_gets_no_token_in_the_request_of_another_caller(
     guard: Guard, issuer: Issuer, mint: TokenMint
 ) -> None:
     kept: list[Identity] = []
@@ -200,14 +200,14 @@ async def test_an_identity_put_aside_does_not_act_in_anothers_request(
     assert len(issuer.forms) == 1
 
 
-async def test_outside_a_request_there_is_nobody_to_act_for(issuer: Issuer) -> None:
+async def test_outside_a_request_there_is_no_downstream_token(issuer: Issuer) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         await caller(issuer).token_for("orders")
 
     assert refusal.value.reason == "no-downstream"
 
 
-async def test_what_only_the_user_can_mend_is_said_to_the_user(
+async def test_an_error_that_the_user_can_fix_is_a_tool_error(
     guard: Guard, issuer: Issuer, mint: TokenMint
 ) -> None:
     issuer.answer = lambda _: (400, {"error": "consent_required", "error_description": "internal"})
@@ -220,7 +220,7 @@ async def test_what_only_the_user_can_mend_is_said_to_the_user(
     assert "internal" not in answer.text
 
 
-async def test_an_issuer_that_is_down_is_said_to_the_user(
+async def test_an_unavailable_issuer_is_a_tool_error(
     guard: Guard, issuer: Issuer, mint: TokenMint
 ) -> None:
     issuer.answer = lambda _: (503, {})
@@ -230,7 +230,7 @@ async def test_an_issuer_that_is_down_is_said_to_the_user(
     assert "unavailable" in answer.json()["result"]["content"][0]["text"]
 
 
-async def test_without_an_arrangement_the_header_reaches_the_application(
+async def test_without_downstream_tokens_the_authorization_header_is_kept(
     mint: TokenMint,
 ) -> None:
     seen: list[Any] = []

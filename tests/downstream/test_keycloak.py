@@ -70,7 +70,7 @@ def verifier(keycloak: RunningKeycloak, audience: str) -> Verifier:
     return Verifier([TrustedIssuer(issuer=keycloak.issuer, audience=audience, profile=profile)])
 
 
-async def test_a_users_token_gives_one_that_the_next_server_accepts_and_this_one_does_not(
+async def test_an_exchanged_token_is_accepted_only_by_the_next_server(
     running_keycloak: RunningKeycloak,
 ) -> None:
     inbound = running_keycloak.token("mcp-user")
@@ -99,7 +99,7 @@ async def test_a_users_token_gives_one_that_the_next_server_accepts_and_this_one
         pytest.param({"scopes": {"no:such:scope"}}, NotGranted, id="an-unknown-scope"),
     ],
 )
-async def test_what_the_realm_does_not_grant_has_its_own_name(
+async def test_every_refusal_of_the_realm_has_its_own_exception(
     running_keycloak: RunningKeycloak, arranged: dict[str, Any], kind: type[DownstreamProblem]
 ) -> None:
     got = await ask(running_keycloak, running_keycloak.token("mcp-user"), **arranged)
@@ -107,7 +107,7 @@ async def test_what_the_realm_does_not_grant_has_its_own_name(
     assert [type(one) for one in got] == [kind, kind]
 
 
-async def test_a_user_who_signed_out_is_acted_for_no_more(
+async def test_the_token_of_a_signed_out_user_is_not_exchanged(
     running_keycloak: RunningKeycloak,
 ) -> None:
     inbound = running_keycloak.token("mcp-readonly")
@@ -120,7 +120,7 @@ async def test_a_user_who_signed_out_is_acted_for_no_more(
     assert [type(one) for one in got] == [GrantRefused, GrantRefused]
 
 
-async def test_a_token_of_its_own_that_opens_this_server_too_stays_here(
+async def test_a_client_credentials_token_for_this_server_is_refused(
     running_keycloak: RunningKeycloak,
 ) -> None:
     own = ClientCredentials(

@@ -71,7 +71,7 @@ async def told(downstream: DownstreamTokens, subject: str, name: str = "orders")
         pytest.param(answer({"error": "temporarily_unavailable"}, 400), 5, id="by-its-word"),
     ],
 )
-async def test_an_issuer_that_is_down_is_not_asked_by_every_caller(
+async def test_an_unavailable_issuer_is_not_requested_again_during_the_pause(
     clock: Clock, said: FetchResponse | FetchFailed, pause: int
 ) -> None:
     downstream, stub = far_desk(clock, said)
@@ -85,7 +85,7 @@ async def test_an_issuer_that_is_down_is_not_asked_by_every_caller(
     assert await downstream.token_for(user("bob"), "of bob", "mail", frozenset()) == "theirs"
 
 
-async def test_another_issuer_is_asked_meanwhile(clock: Clock) -> None:
+async def test_an_outage_does_not_affect_another_issuer(clock: Clock) -> None:
     downstream, stub = far_desk(clock, FetchFailed("down"))
     await told(downstream, "alice")
     stub.says = lambda _url: GRANTED
@@ -93,7 +93,7 @@ async def test_another_issuer_is_asked_meanwhile(clock: Clock) -> None:
     assert await downstream.token_for(user("alice"), "of alice", "other", frozenset()) == "theirs"
 
 
-async def test_a_token_that_is_kept_is_handed_out_meanwhile(clock: Clock) -> None:
+async def test_a_cached_token_is_returned_during_an_outage(clock: Clock) -> None:
     downstream, stub = far_desk(clock, GRANTED)
     await downstream.token_for(user("alice"), "of alice", "orders", frozenset())
     stub.says = lambda _url: FetchFailed("down")
@@ -102,7 +102,7 @@ async def test_a_token_that_is_kept_is_handed_out_meanwhile(clock: Clock) -> Non
     assert await downstream.token_for(user("alice"), "of alice", "orders", frozenset()) == "theirs"
 
 
-async def test_a_refusal_is_no_outage(clock: Clock) -> None:
+async def test_a_refused_grant_is_not_an_outage(clock: Clock) -> None:
     downstream, stub = far_desk(clock, answer({"error": "invalid_grant"}, 400))
     for _ in range(2):
         with pytest.raises(GrantRefused):
@@ -114,7 +114,7 @@ async def test_a_refusal_is_no_outage(clock: Clock) -> None:
 @pytest.mark.parametrize(
     "said", [(500, {}), (200, b"x" * 200_000)], ids=["broken-for-this-token", "too-much"]
 )
-async def test_what_one_token_can_cause_locks_nobody_else_out(
+async def test_an_error_that_one_token_causes_does_not_affect_other_callers(
     clock: Clock, issuer: Issuer, said: tuple[int, Any]
 ) -> None:
     orders = arranged(issuer=issuer.issuer, token_endpoint=issuer.token_endpoint)
@@ -127,7 +127,7 @@ async def test_what_one_token_can_cause_locks_nobody_else_out(
     assert token == "token-orders-"
 
 
-async def test_an_issuer_whose_metadata_cannot_be_had_is_left_in_peace_too(clock: Clock) -> None:
+async def test_unavailable_metadata_is_not_requested_again_during_the_pause(clock: Clock) -> None:
     stub = StubIssuer(lambda _url: FetchFailed("down"))
     downstream = DownstreamTokens(
         {"orders": arranged(token_endpoint=None)}, clock=clock, fetcher=stub

@@ -81,7 +81,7 @@ def orders_server() -> McpServer:
     return server
 
 
-async def test_a_tool_acts_for_its_caller_at_the_next_server() -> None:
+async def test_a_tool_calls_the_next_server_with_an_exchanged_token() -> None:
     async with issuing() as harness:
         orders = orders_server()
         behind = guard_of(harness, ORDERS, orders).protect(orders.asgi)
@@ -121,7 +121,7 @@ async def test_a_tool_acts_for_its_caller_at_the_next_server() -> None:
     assert passed_on.status_code == 401
 
 
-async def test_after_the_user_withdrew_everything_nobody_acts_any_more() -> None:
+async def test_a_revoked_grant_allows_no_token_exchange() -> None:
     async with issuing() as harness:
         front = McpServer("front", version="1")
 

@@ -13,7 +13,7 @@ from tests.downstream.one_grant import downstream_of, exchange, get
 from tests.ledger import proves
 
 
-async def test_a_token_is_kept_for_its_caller(issuer: Issuer, clock: Clock) -> None:
+async def test_a_token_is_cached_for_its_caller(issuer: Issuer, clock: Clock) -> None:
     downstream = downstream_of(issuer, clock)
     first = await get(downstream, issuer)
     clock.now += 200
@@ -35,7 +35,7 @@ async def test_a_token_is_kept_for_its_caller(issuer: Issuer, clock: Clock) -> N
         pytest.param({"claims_json": b'{"acr":"1"}'}, id="signed-in-with-less"),
     ],
 )
-async def test_a_token_is_kept_for_nobody_else(
+async def test_a_cached_token_is_not_returned_for_another_caller(
     issuer: Issuer, clock: Clock, other: dict[str, Any]
 ) -> None:
     downstream = downstream_of(issuer, clock)
@@ -46,7 +46,7 @@ async def test_a_token_is_kept_for_nobody_else(
 
 
 @proves("S187", "refuses", "callers of two issuers")
-async def test_a_token_is_not_kept_for_the_same_subject_of_another_issuer(
+async def test_a_cached_token_is_not_returned_for_the_same_subject_of_another_issuer(
     issuer: Issuer, clock: Clock
 ) -> None:
     other = "https://other.example"
@@ -58,7 +58,7 @@ async def test_a_token_is_not_kept_for_the_same_subject_of_another_issuer(
     assert len(issuer.forms) == 2
 
 
-async def test_a_fresh_token_that_says_the_same_shares_what_is_kept(
+async def test_a_new_inbound_token_with_the_same_claims_shares_the_cache_entry(
     issuer: Issuer, clock: Clock
 ) -> None:
     downstream = downstream_of(issuer, clock)
@@ -70,7 +70,7 @@ async def test_a_fresh_token_that_says_the_same_shares_what_is_kept(
     assert len(issuer.forms) == 1
 
 
-async def test_a_token_that_was_withdrawn_takes_nothing_from_a_good_one_of_the_same_caller(
+async def test_a_revoked_token_does_not_affect_a_valid_token_of_the_same_caller(
     issuer: Issuer, clock: Clock
 ) -> None:
     def answer(form: dict[str, str]) -> tuple[int, Any]:
@@ -91,7 +91,7 @@ async def test_a_token_that_was_withdrawn_takes_nothing_from_a_good_one_of_the_s
     assert await good == "token-orders-"
 
 
-async def test_a_token_is_got_again_before_it_is_over(issuer: Issuer, clock: Clock) -> None:
+async def test_a_token_is_renewed_before_it_expires(issuer: Issuer, clock: Clock) -> None:
     downstream = downstream_of(issuer, clock)
     await get(downstream, issuer)
     clock.now += 269
@@ -103,7 +103,7 @@ async def test_a_token_is_got_again_before_it_is_over(issuer: Issuer, clock: Clo
 
 
 @pytest.mark.parametrize("life", [None, "soon", 0, -5, True])
-async def test_a_token_of_unknown_life_is_used_once(
+async def test_a_token_of_unknown_lifetime_is_not_cached(
     issuer: Issuer, clock: Clock, life: object
 ) -> None:
     issuer.answer = lambda form: (200, {**granting(form)[1], "expires_in": life})
@@ -114,7 +114,7 @@ async def test_a_token_of_unknown_life_is_used_once(
     assert len(issuer.forms) == 2
 
 
-async def test_no_token_is_kept_longer_than_the_setting_says(issuer: Issuer, clock: Clock) -> None:
+async def test_no_token_is_cached_longer_than_max_age(issuer: Issuer, clock: Clock) -> None:
     downstream = downstream_of(issuer, clock, max_age=60)
     await get(downstream, issuer)
     clock.now += 61
@@ -123,7 +123,9 @@ async def test_no_token_is_kept_longer_than_the_setting_says(issuer: Issuer, clo
     assert len(issuer.forms) == 2
 
 
-async def test_of_too_many_tokens_the_least_used_goes(issuer: Issuer, clock: Clock) -> None:
+async def test_a_full_cache_evicts_the_least_recently_used_token(
+    issuer: Issuer, clock: Clock
+) -> None:
     downstream = downstream_of(issuer, clock, max_entries=2)
     for subject in ("a", "b", "c", "a"):
         await get(downstream, issuer, subject=subject)
@@ -131,7 +133,9 @@ async def test_of_too_many_tokens_the_least_used_goes(issuer: Issuer, clock: Clo
     assert len(issuer.forms) == 4
 
 
-async def test_a_hundred_calls_at_once_ask_once(issuer: Issuer, clock: Clock) -> None:
+async def test_a_hundred_concurrent_calls_send_one_token_request(
+    issuer: Issuer, clock: Clock
+) -> None:
     issuer.gate = threading.Event()
     downstream = downstream_of(issuer, clock)
     asking = asyncio.gather(*(get(downstream, issuer) for _ in range(100)))
@@ -143,7 +147,9 @@ async def test_a_hundred_calls_at_once_ask_once(issuer: Issuer, clock: Clock) ->
     assert len(issuer.forms) == 1
 
 
-async def test_whoever_hangs_up_takes_nothing_from_the_others(issuer: Issuer, clock: Clock) -> None:
+async def test_a_cancelled_call_does_not_affect_concurrent_calls(
+    issuer: Issuer, clock: Clock
+) -> None:
     issuer.gate = threading.Event()
     downstream = downstream_of(issuer, clock)
     first = asyncio.create_task(get(downstream, issuer))
@@ -157,7 +163,7 @@ async def test_whoever_hangs_up_takes_nothing_from_the_others(issuer: Issuer, cl
     assert len(issuer.forms) == 1
 
 
-async def test_a_refusal_is_not_kept(issuer: Issuer, clock: Clock) -> None:
+async def test_a_refusal_is_not_cached(issuer: Issuer, clock: Clock) -> None:
     downstream = downstream_of(issuer, clock)
     issuer.answer = lambda _: (400, {"error": "consent_required"})
     with pytest.raises(SignInNeeded):

@@ -14,7 +14,7 @@ from tests.ledger import proves
 
 
 @proves("sec-no-passthrough", "refuses")
-async def test_the_token_that_came_in_is_never_handed_out(issuer: Issuer, clock: Clock) -> None:
+async def test_the_inbound_token_is_never_returned(issuer: Issuer, clock: Clock) -> None:
     issuer.answer = lambda form: (200, {**granting(form)[1], "access_token": INBOUND})
 
     with pytest.raises(SameToken) as refusal:
@@ -24,7 +24,7 @@ async def test_the_token_that_came_in_is_never_handed_out(issuer: Issuer, clock:
 
 
 @pytest.mark.parametrize("audience", [OURS, ["orders", OURS]])
-async def test_a_token_that_opens_this_server_is_never_handed_out(
+async def test_a_token_whose_audience_is_this_server_is_never_returned(
     issuer: Issuer, clock: Clock, audience: Any
 ) -> None:
     token = TokenMint().mint(audience=audience)
@@ -36,21 +36,21 @@ async def test_a_token_that_opens_this_server_is_never_handed_out(
     assert token not in str(refusal.value)
 
 
-async def test_a_token_for_the_next_server_alone_is(issuer: Issuer, clock: Clock) -> None:
+async def test_a_token_only_for_the_next_server_is_returned(issuer: Issuer, clock: Clock) -> None:
     token = TokenMint().mint(audience=["orders", OURS + "-admin"])
     issuer.answer = lambda form: (200, {**granting(form)[1], "access_token": token})
 
     assert await get(downstream_of(issuer, clock), issuer) == token
 
 
-async def test_a_token_is_shown_to_its_own_issuer_alone(issuer: Issuer, clock: Clock) -> None:
+async def test_a_token_is_sent_only_to_its_own_issuer(issuer: Issuer, clock: Clock) -> None:
     with pytest.raises(NoSubjectToken):
         await get(downstream_of(issuer, clock), issuer, issuer="https://other.example")
 
     assert issuer.forms == []
 
 
-async def test_an_issuer_that_exchanges_anothers_tokens_is_shown_them_when_that_is_said(
+async def test_a_trusted_issuer_setting_allows_sending_its_tokens(
     issuer: Issuer, clock: Clock
 ) -> None:
     grant = exchange(issuer, trusted_issuers={"https://other.example"})
@@ -59,16 +59,14 @@ async def test_an_issuer_that_exchanges_anothers_tokens_is_shown_them_when_that_
     assert await get(downstream, issuer, issuer="https://other.example")
 
 
-async def test_an_api_key_is_shown_to_nobody(issuer: Issuer, clock: Clock) -> None:
+async def test_an_api_key_is_not_sent_to_an_issuer(issuer: Issuer, clock: Clock) -> None:
     with pytest.raises(NoSubjectToken):
         await get(downstream_of(issuer, clock), issuer, kind="key")
 
     assert issuer.forms == []
 
 
-async def test_a_token_shows_in_texts_and_not_in_representations(
-    issuer: Issuer, clock: Clock
-) -> None:
+async def test_a_token_is_in_its_string_but_not_in_its_repr(issuer: Issuer, clock: Clock) -> None:
     token = await get(downstream_of(issuer, clock), issuer)
 
     assert f"Bearer {token}" == "Bearer token-orders-"

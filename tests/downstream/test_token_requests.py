@@ -10,7 +10,7 @@ from tests.downstream.issuer import Issuer
 from tests.downstream.one_grant import INBOUND, SECRET, downstream_of, exchange, get
 
 
-async def test_the_callers_token_is_exchanged_for_another(issuer: Issuer, clock: Clock) -> None:
+async def test_the_token_of_the_caller_is_exchanged(issuer: Issuer, clock: Clock) -> None:
     token = await get(downstream_of(issuer, clock), issuer, "orders:read")
 
     assert token == "token-orders-orders:read"
@@ -27,7 +27,7 @@ async def test_the_callers_token_is_exchanged_for_another(issuer: Issuer, clock:
     ]
 
 
-async def test_the_secret_travels_form_encoded_in_basic(issuer: Issuer, clock: Clock) -> None:
+async def test_the_secret_is_form_encoded_in_the_basic_header(issuer: Issuer, clock: Clock) -> None:
     await get(downstream_of(issuer, clock), issuer)
 
     (header,) = issuer.authorizations
@@ -36,7 +36,7 @@ async def test_the_secret_travels_form_encoded_in_basic(issuer: Issuer, clock: C
     assert pair == "mcp-server:a+secret%2Fwith%2Bsigns+of+its+own%2C+long+enough"
 
 
-async def test_the_secret_travels_in_the_body_where_that_was_arranged(
+async def test_the_secret_is_sent_in_the_body_with_client_secret_post(
     issuer: Issuer, clock: Clock
 ) -> None:
     grant = exchange(issuer, method="client_secret_post")
@@ -49,7 +49,7 @@ async def test_the_secret_travels_in_the_body_where_that_was_arranged(
     )
 
 
-async def test_a_key_signs_who_asks(issuer: Issuer, clock: Clock) -> None:
+async def test_a_private_key_authenticates_the_client(issuer: Issuer, clock: Clock) -> None:
     import jwt
 
     from doorward.client import PrivateKey
@@ -71,7 +71,7 @@ async def test_a_key_signs_who_asks(issuer: Issuer, clock: Clock) -> None:
     assert claims["exp"] - claims["iat"] == 60
 
 
-async def test_the_endpoint_is_found_once(issuer: Issuer, clock: Clock) -> None:
+async def test_the_token_endpoint_is_discovered_once(issuer: Issuer, clock: Clock) -> None:
     downstream = downstream_of(issuer, clock)
     await get(downstream, issuer, "a")
     await get(downstream, issuer, "b")
@@ -79,9 +79,7 @@ async def test_the_endpoint_is_found_once(issuer: Issuer, clock: Clock) -> None:
     assert issuer.metadata_fetches == 1
 
 
-async def test_metadata_that_speaks_for_another_issuer_leads_nowhere(
-    issuer: Issuer, clock: Clock
-) -> None:
+async def test_metadata_of_another_issuer_is_refused(issuer: Issuer, clock: Clock) -> None:
     issuer.metadata = {"issuer": "https://other.example"}
 
     with pytest.raises(DownstreamUnavailable):
@@ -90,16 +88,14 @@ async def test_metadata_that_speaks_for_another_issuer_leads_nowhere(
     assert issuer.forms == []
 
 
-async def test_other_scopes_are_another_token(issuer: Issuer, clock: Clock) -> None:
+async def test_different_scopes_get_different_tokens(issuer: Issuer, clock: Clock) -> None:
     downstream = downstream_of(issuer, clock)
 
     assert await get(downstream, issuer, "a") != await get(downstream, issuer, "b")
     assert await get(downstream, issuer, "b", "a") == "token-orders-a+b"
 
 
-async def test_the_usual_scopes_are_asked_for_when_a_tool_names_none(
-    issuer: Issuer, clock: Clock
-) -> None:
+async def test_the_configured_scopes_are_requested_by_default(issuer: Issuer, clock: Clock) -> None:
     downstream = downstream_of(issuer, clock, grant=exchange(issuer, scopes={"usual"}))
     await get(downstream, issuer)
     await get(downstream, issuer, "special")
@@ -107,7 +103,7 @@ async def test_the_usual_scopes_are_asked_for_when_a_tool_names_none(
     assert [form["scope"] for form in issuer.forms] == ["usual", "special"]
 
 
-async def test_in_its_own_name_this_server_asks_once_for_everybody(
+async def test_a_client_credentials_token_is_shared_by_all_callers(
     issuer: Issuer, clock: Clock
 ) -> None:
     grant = ClientCredentials(

@@ -82,7 +82,7 @@ def test_a_folder_instead_of_a_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["http://<your-host>:8080", "<realm>"])
-def test_a_value_that_is_still_the_example_s_is_refused_by_its_name(value: str) -> None:
+def test_a_placeholder_value_is_refused_with_the_name_of_its_setting(value: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         read_environment(None, WANTED, {"KEYCLOAK_URL": value})
 
@@ -90,7 +90,7 @@ def test_a_value_that_is_still_the_example_s_is_refused_by_its_name(value: str) 
     assert "KEYCLOAK_URL" in refusal.value.problem
 
 
-def test_an_angle_bracket_alone_is_no_placeholder() -> None:
+def test_a_single_angle_bracket_is_not_a_placeholder() -> None:
     assert read_environment(None, WANTED, {"EXTRA": "a<1"})["EXTRA"] == "a<1"
 
 

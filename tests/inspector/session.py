@@ -78,13 +78,13 @@ class Session:
         dialog.get_by_role("button", name="Add", exact=True).click()
         dialog.wait_for(state="detached")
 
-    def choose(self, *, client_id: str = "", era: str = "") -> None:
-        """Open the settings of the only server; set a registered client id, or the protocol's era."""
+    def choose(self, *, client_id: str = "", revision: str = "") -> None:
+        """Open the settings of the only server; set a registered client id, or the protocol revision."""
         self.page.get_by_role("button", name="Settings", exact=True).last.click()
         dialog = self.page.get_by_role("dialog")
-        if era:
+        if revision:
             dialog.get_by_label("Protocol Era").first.click()
-            self.page.get_by_role("option", name=era).click()
+            self.page.get_by_role("option", name=revision).click()
         if client_id:
             dialog.get_by_text("OAuth Settings", exact=True).click()
             dialog.get_by_label("Client ID").first.fill(client_id)

@@ -36,11 +36,11 @@ def test_alice_connects_signs_in_consents_and_adds_two_numbers(
     assert '"tools/call"' in demo.log()
 
 
-def test_the_same_in_the_era_of_2026_for_a_server_that_was_added_by_hand(
+def test_a_manually_added_server_works_in_the_2026_07_28_revision(
     demo: RunningDemo, person: Session
 ) -> None:
     person.add_server("demo", demo.mcp)
-    person.choose(era="modern")
+    person.choose(revision="modern")
 
     person.switch_on("alice", demo.password("alice"))
 
@@ -48,7 +48,7 @@ def test_the_same_in_the_era_of_2026_for_a_server_that_was_added_by_hand(
     assert "42" in person.call("add", a="2", b="40")
 
 
-def test_a_wrong_password_does_not_get_the_browser_back_to_the_inspector(
+def test_a_wrong_password_does_not_redirect_back_to_the_inspector(
     demo: RunningDemo, person: Session
 ) -> None:
     with pytest.raises(SessionStuck, match="asked twice"):
@@ -57,7 +57,7 @@ def test_a_wrong_password_does_not_get_the_browser_back_to_the_inspector(
     assert person.visited == ["sign-in"]
 
 
-def test_a_server_that_goes_by_another_name_than_its_metadata_is_not_connected_to(
+def test_a_server_url_that_differs_from_its_metadata_is_not_connected(
     demo: RunningDemo, person: Session
 ) -> None:
     with pytest.raises(SessionStuck, match="not connected"):

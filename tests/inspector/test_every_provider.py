@@ -39,7 +39,7 @@ def browser(server: EveryProvider) -> Iterator[Browser]:
     "name",
     [pytest.param(name, marks=[] if name in NAMED else [pytest.mark.soak]) for name in PROVIDERS],
 )
-def test_a_person_connects_signs_in_there_and_calls_a_tool_an_hour_later_too(
+def test_a_user_signs_in_at_the_provider_and_calls_a_tool_after_an_hour(
     server: EveryProvider, person: Session, name: str
 ) -> None:
     person.provider = name
@@ -51,5 +51,5 @@ def test_a_person_connects_signs_in_there_and_calls_a_tool_an_hour_later_too(
     note_client(server.simulators[name].facts.kind, "inspector", inspector_version())
 
 
-def test_the_record_in_the_package_says_what_these_runs_showed() -> None:
+def test_the_packaged_client_record_matches_these_runs() -> None:
     compare_or_record()

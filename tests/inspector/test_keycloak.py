@@ -37,7 +37,7 @@ def step(
         yield running
 
 
-def test_a_person_connects_signs_in_at_keycloak_consents_and_calls_a_tool(
+def test_a_user_signs_in_at_keycloak_consents_and_calls_a_tool(
     step: Step10, person: Session
 ) -> None:
     seen: list[str] = []
@@ -52,6 +52,6 @@ def test_a_person_connects_signs_in_at_keycloak_consents_and_calls_a_tool(
     assert '"mcp:tools"' in person.call("whoami")
 
 
-def test_a_wrong_password_connects_nobody(step: Step10, person: Session) -> None:
+def test_a_wrong_password_does_not_connect(step: Step10, person: Session) -> None:
     with pytest.raises(SessionStuck, match="asked twice"):
         person.connect(step.mcp, "mcp-admin", "not-the-password")

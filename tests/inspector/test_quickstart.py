@@ -43,7 +43,7 @@ def quickstart(tmp_path: Path, inspector: RunningInspector) -> Iterator[dict[str
             yield {"url": url, "client_id": settings["CLIENT_ID"], "users": told["users"]}
 
 
-def test_jane_types_the_client_id_signs_in_and_adds_two_numbers(
+def test_jane_enters_the_client_id_signs_in_and_adds_two_numbers(
     quickstart: dict[str, Any], person: Session
 ) -> None:
     person.add_server("quickstart", quickstart["url"])
@@ -55,7 +55,7 @@ def test_jane_types_the_client_id_signs_in_and_adds_two_numbers(
     assert '"result": 5' in person.call("add", a="2", b="3")
 
 
-def test_without_the_client_id_nobody_gets_as_far_as_the_sign_in_page(
+def test_without_the_client_id_the_sign_in_page_is_not_reached(
     quickstart: dict[str, Any], person: Session
 ) -> None:
     person.add_server("quickstart", quickstart["url"])

@@ -26,7 +26,7 @@ MODES = pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
 
 @pytest.mark.e2e
 @MODES
-async def test_the_official_client_of_each_of_two_people_is_always_told_apart(
+async def test_concurrent_callers_of_the_official_client_are_not_mixed_up(
     library: Library, shop: Any, stage: Stage, mode: Any
 ) -> None:
     async def ask_often(subject: str) -> set[str]:
@@ -52,7 +52,7 @@ async def test_the_official_client_of_each_of_two_people_is_always_told_apart(
 
 
 @pytest.mark.e2e
-async def test_fastmcps_client_is_served_as_its_caller_and_shown_no_typed_caller_in_a_schema(
+async def test_the_fastmcp_client_is_identified_and_the_schema_hides_the_caller_parameter(
     library: Library, shop: Any, stage: Stage
 ) -> None:
     transport = StreamableHttpTransport(stage.resource, headers=stage.bearer("alice"))
@@ -67,9 +67,7 @@ async def test_fastmcps_client_is_served_as_its_caller_and_shown_no_typed_caller
     assert set(greet.input_schema["properties"]) == {"greeting"}
 
 
-async def test_nobody_can_send_a_caller_of_their_own_making(
-    library: Library, shop: Any, stage: Stage
-) -> None:
+async def test_an_argument_cannot_set_the_caller(library: Library, shop: Any, stage: Stage) -> None:
     forged = {"greeting": "hi", "user": {"subject": "mia", "issuer": "x"}}
     async with stage.serving(library.protect(shop, stage.guard)), stage.http("alice") as alice:
         answer = await stage.modern(alice, "tools/call", name="greet", arguments=forged)
@@ -82,7 +80,7 @@ async def test_nobody_can_send_a_caller_of_their_own_making(
         assert result_of(answer)["result"]["isError"]
 
 
-async def test_a_session_belongs_to_whoever_opened_it_and_survives_a_new_token(
+async def test_a_session_belongs_to_its_caller_and_survives_a_new_token(
     library: Library, shop: Any, stage: Stage
 ) -> None:
     async with (
@@ -106,7 +104,7 @@ async def test_a_session_belongs_to_whoever_opened_it_and_survives_a_new_token(
     assert (stolen.status_code, ended.status_code) == (404, 404)
 
 
-async def test_the_servers_own_way_to_ask_for_the_token_names_the_caller_and_gives_no_token(
+async def test_get_access_token_names_the_caller_and_contains_no_token(
     library: Library, shop: Any, stage: Stage
 ) -> None:
     from fastmcp.server.dependencies import get_access_token as fastmcp_token
@@ -137,7 +135,7 @@ async def test_the_servers_own_way_to_ask_for_the_token_names_the_caller_and_giv
     ]
 
 
-async def test_a_protected_server_serves_no_http_request_that_came_round_the_guard(
+async def test_a_protected_server_refuses_http_requests_that_bypass_the_guard(
     library: Library, shop: Any, stage: Stage
 ) -> None:
     door = library.protect(shop, stage.guard)
@@ -158,7 +156,7 @@ async def test_a_protected_server_serves_no_http_request_that_came_round_the_gua
         assert "guard" in result_of(answer)["error"]["message"]
 
 
-async def test_a_server_with_a_judge_of_its_own_is_not_given_a_second_one(
+async def test_a_server_with_its_own_token_verifier_cannot_be_protected(
     stage: Stage,
 ) -> None:
     from fastmcp import FastMCP
@@ -189,7 +187,7 @@ async def test_a_server_with_a_judge_of_its_own_is_not_given_a_second_one(
     assert of_the_sdk.value.reason == of_fastmcp.value.reason == "two-judges"
 
 
-async def test_on_a_pipe_there_is_no_caller_and_the_tool_says_so(
+async def test_without_http_a_tool_that_needs_the_caller_fails(
     library: Library, shop: Any, stage: Stage
 ) -> None:
     library.protect(shop, stage.guard)
@@ -207,7 +205,7 @@ async def test_on_a_pipe_there_is_no_caller_and_the_tool_says_so(
 
 @proves("S187", "accepts", "callers of two issuers")
 @proves("S187", "refuses", "callers of two issuers")
-async def test_a_question_that_one_caller_was_asked_is_not_answered_by_another() -> None:
+async def test_an_input_request_of_one_caller_is_not_answered_by_another() -> None:
     from mcp.server.mcpserver import Elicit, MCPServer, Resolve
     from pydantic import BaseModel
 
@@ -254,7 +252,7 @@ async def test_a_question_that_one_caller_was_asked_is_not_answered_by_another()
     assert result_of(answered)["result"]["content"][0]["text"] == "alice is sure: True"
 
 
-async def test_two_tokens_that_claim_one_id_are_never_taken_for_one_another(stage: Stage) -> None:
+async def test_tokens_with_the_same_jti_are_kept_apart(stage: Stage) -> None:
     from mcp.server.mcpserver import MCPServer
 
     from doorward.integrations.mcp_sdk import protect
@@ -282,7 +280,7 @@ async def test_two_tokens_that_claim_one_id_are_never_taken_for_one_another(stag
     assert held == [["a", "mcp:read"], ["b", "mcp:read"], ["a", "mcp:read"]]
 
 
-async def test_the_trace_that_a_client_sends_along_reaches_the_tool(stage: Stage) -> None:
+async def test_the_trace_context_of_the_client_reaches_the_tool(stage: Stage) -> None:
     from mcp.server.mcpserver import MCPServer
     from opentelemetry.trace import get_current_span
 

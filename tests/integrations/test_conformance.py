@@ -63,7 +63,7 @@ def peer(
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
-async def test_every_check_ends_behind_the_guard_as_it_ends_without(
+async def test_every_conformance_check_has_the_same_outcome_behind_the_guard(
     peer: tuple[str, int, int], revision: str, tmp_path: Path
 ) -> None:
     name, *ports = peer

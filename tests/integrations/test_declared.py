@@ -47,7 +47,7 @@ def caller(*scopes: str, roles: tuple[str, ...] = (), kind: Any = "person") -> I
     )
 
 
-def test_both_sides_must_be_met_and_a_refusal_names_the_scopes_of_both() -> None:
+def test_both_rules_must_be_met_and_a_refusal_names_the_scopes_of_both() -> None:
     policy = DeclaredPolicy(BASE, Written(both=Rule(scopes={"x"}, roles={"chief"})))
     wanted = Operation("tools/call", "both")
 
@@ -59,7 +59,7 @@ def test_both_sides_must_be_met_and_a_refusal_names_the_scopes_of_both() -> None
         assert policy.decide(caller("x", roles=roles), wanted).reason == "role-missing"
 
 
-def test_a_kind_that_may_not_come_is_told_so_before_it_asks_for_scopes() -> None:
+def test_the_kind_of_caller_is_checked_before_the_scopes() -> None:
     policy = DeclaredPolicy(BASE, Written(one=Rule(scopes={"x"}, kinds={"person"})))
 
     decision = policy.decide(caller(kind="service"), Operation("tools/call", "one"))
@@ -67,7 +67,7 @@ def test_a_kind_that_may_not_come_is_told_so_before_it_asks_for_scopes() -> None
     assert decision.reason == "kind-not-allowed"
 
 
-def test_whoever_completes_an_argument_of_a_prompt_reaches_the_prompt() -> None:
+def test_completion_requires_the_rule_of_its_prompt() -> None:
     written = Written()
     written.rules[("prompts/get", "letter")] = [Rule(scopes={"x"})]
     policy = DeclaredPolicy(BASE, written)
@@ -77,7 +77,7 @@ def test_whoever_completes_an_argument_of_a_prompt_reaches_the_prompt() -> None:
     assert policy.decide(caller(), wanted).reason == "scope-missing"
 
 
-def test_what_was_decided_is_forgotten_when_the_rule_changes_or_another_token_comes() -> None:
+def test_a_cached_decision_is_dropped_when_the_rule_or_the_token_changes() -> None:
     written = Written(one=Rule())
     policy = DeclaredPolicy(BASE, written)
     wanted, alice = Operation("tools/call", "one"), caller()
@@ -94,7 +94,7 @@ def test_what_was_decided_is_forgotten_when_the_rule_changes_or_another_token_co
     assert policy.decide(alice, wanted).reason == "unknown-operation"
 
 
-def test_the_matrix_has_what_either_side_says() -> None:
+def test_the_matrix_combines_both_rules() -> None:
     policy = DeclaredPolicy(BASE, Written(both=Rule(scopes={"x"}), own=Rule(kinds={"person"})))
 
     lines = {line.operation.name: line for line in policy.matrix()}
@@ -105,7 +105,7 @@ def test_the_matrix_has_what_either_side_says() -> None:
 
 
 @proves("S197", "accepts", "one decision everywhere")
-def test_the_matrix_has_the_operators_rule_for_every_name_where_an_author_wrote_one_too() -> None:
+def test_the_matrix_combines_the_wildcard_rule_of_the_operator_with_an_authors_rule() -> None:
     base = Policy(rules={("tools/call", "*"): Rule(scopes={"y"})})
     policy = DeclaredPolicy(base, Written(own=Rule(scopes={"x"})))
 
@@ -114,7 +114,7 @@ def test_the_matrix_has_the_operators_rule_for_every_name_where_an_author_wrote_
     assert lines["own"].scopes == {"x", "y"}
 
 
-def test_rules_are_found_under_what_a_function_was_wrapped_in() -> None:
+def test_rules_are_found_on_wrapped_functions() -> None:
     import functools
 
     @requires(scopes={"a"})
@@ -138,7 +138,7 @@ def test_rules_are_found_under_what_a_function_was_wrapped_in() -> None:
     assert refused.value.reason == "not-a-collection"
 
 
-def test_a_page_gets_shorter_keeps_its_cursor_and_is_cached_for_nobody_else() -> None:
+def test_a_filtered_page_keeps_its_cursor_and_has_a_private_cache_scope() -> None:
     page = {
         "tools": [{"name": "a"}, {"name": "b"}, {"title": "nameless"}],
         "nextCursor": "more",
@@ -159,7 +159,7 @@ def test_a_page_gets_shorter_keeps_its_cursor_and_is_cached_for_nobody_else() ->
     assert only_permitted("tools/call", other, lambda _: False) is other
 
 
-def test_nobody_is_told_of_changes_to_what_they_may_not_read() -> None:
+def test_subscriptions_to_forbidden_resources_are_removed() -> None:
     params = {
         "notifications": {"resourceSubscriptions": ["a:1", "b:2", 3], "toolsListChanged": True}
     }
@@ -169,7 +169,7 @@ def test_nobody_is_told_of_changes_to_what_they_may_not_read() -> None:
     assert kept["notifications"] == {"resourceSubscriptions": ["a:1"], "toolsListChanged": True}
 
 
-def test_a_policy_of_an_operators_own_making_is_asked_every_time() -> None:
+def test_decisions_of_a_policy_subclass_are_not_cached() -> None:
     class Named(Policy):
         def decide(self, identity: Identity, operation: Operation) -> Decision:
             allowed = identity.subject == "alice"
@@ -186,7 +186,7 @@ def test_a_policy_of_an_operators_own_making_is_asked_every_time() -> None:
 @pytest.mark.parametrize(
     ("uri", "reason"), [("a://b/c", "no-template-fits"), ("A://b", "uri-not-normal")]
 )
-def test_an_authors_rule_opens_no_uri_that_the_operators_template_keeps_back(
+def test_an_authors_rule_allows_no_uri_that_the_operators_template_refuses(
     uri: str, reason: str
 ) -> None:
     written = Written()
@@ -205,7 +205,9 @@ def test_an_authors_rule_opens_no_uri_that_the_operators_template_keeps_back(
 @proves("S184", "accepts", "every spelling of a URI")
 @proves("S184", "refuses", "every spelling of a URI")
 @pytest.mark.parametrize("uri", ["files://Salaries.txt", "files://salaries.txt?page=1"])
-def test_an_authors_rule_leaves_the_operators_for_a_uri_that_may_be_the_same(uri: str) -> None:
+def test_an_authors_rule_does_not_replace_the_operators_rule_for_an_equivalent_uri(
+    uri: str,
+) -> None:
     written, operation = Written(), Operation("resources/read", uri)
     written.rules[("resources/read", uri)] = [Rule(scopes={"read"})]
     stricter = {("resources/read", "files://salaries.txt"): Rule(scopes={"admin"})}

@@ -130,7 +130,7 @@ async def ask_fastmcp(stage: Stage, tool: str) -> str:
 
 
 @MODES
-async def test_what_only_the_user_can_mend_is_all_that_the_official_client_is_told(
+async def test_the_official_client_gets_only_the_public_message(
     library: Library, behind: NextServer, mode: Any
 ) -> None:
     app = library.protect(shop_of(library), behind.stage.guard)
@@ -148,7 +148,9 @@ async def test_what_only_the_user_can_mend_is_all_that_the_official_client_is_to
     assert all(DETAIL in one["traceback"] for one in own)
 
 
-async def test_fastmcps_client_is_told_the_same(library: Library, behind: NextServer) -> None:
+async def test_the_fastmcp_client_gets_only_the_public_message(
+    library: Library, behind: NextServer
+) -> None:
     app = library.protect(shop_of(library), behind.stage.guard)
     async with behind.stage.serving(app):
         refused = await ask_fastmcp(behind.stage, "orders")
@@ -159,7 +161,7 @@ async def test_fastmcps_client_is_told_the_same(library: Library, behind: NextSe
     assert down == DownstreamUnavailable.public
 
 
-async def test_a_token_is_handed_to_the_tool_where_the_issuer_grants_it(
+async def test_a_granted_token_is_returned_to_the_tool(
     library: Library, behind: NextServer
 ) -> None:
     behind.issuer.answer = granting
@@ -170,7 +172,9 @@ async def test_a_token_is_handed_to_the_tool_where_the_issuer_grants_it(
     assert told == [(False, "token-orders-api-")] * 2
 
 
-async def test_an_authors_own_words_stay_as_they_are(library: Library, behind: NextServer) -> None:
+async def test_an_error_message_of_the_author_is_unchanged(
+    library: Library, behind: NextServer
+) -> None:
     app = library.protect(shop_of(library), behind.stage.guard)
     async with behind.stage.serving(app):
         failed, said = await ask_sdk(behind.stage, "auto", "polite")
@@ -179,7 +183,7 @@ async def test_an_authors_own_words_stay_as_they_are(library: Library, behind: N
     assert said.endswith("Ask Carol to agree.")
 
 
-async def test_what_the_operator_forgot_is_for_the_operator(
+async def test_a_configuration_error_is_logged_and_not_returned(
     library: Library, behind: NextServer
 ) -> None:
     app = library.protect(shop_of(library), behind.stage.guard)
@@ -196,7 +200,7 @@ async def test_what_the_operator_forgot_is_for_the_operator(
     assert "There is no grant" in own["traceback"]
 
 
-async def test_prompts_and_resources_give_nothing_away_either(
+async def test_prompt_and_resource_errors_contain_no_details(
     library: Library, behind: NextServer
 ) -> None:
     app = library.protect(shop_of(library), behind.stage.guard)
@@ -213,7 +217,7 @@ async def test_prompts_and_resources_give_nothing_away_either(
     assert DETAIL not in f"{prompt.value.error} {resource.value.error}"
 
 
-async def test_a_low_level_server_says_no_more_than_the_others(behind: NextServer) -> None:
+async def test_a_low_level_server_returns_only_the_public_message(behind: NextServer) -> None:
     async def call(ctx: Any, params: CallToolRequestParams) -> CallToolResult:
         raise AssertionError(await token_for("orders"))
 

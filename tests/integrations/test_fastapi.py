@@ -35,7 +35,7 @@ def web_of(stage: Stage) -> FastAPI:
     return web
 
 
-async def test_one_line_puts_the_guard_in_front_of_the_endpoint() -> None:
+async def test_add_middleware_protects_the_endpoint() -> None:
     stage = Stage(options=OPEN)
     web = web_of(stage)
     web.add_middleware(stage.guard.protect)
@@ -54,7 +54,7 @@ async def test_one_line_puts_the_guard_in_front_of_the_endpoint() -> None:
     assert metadata.json()["resource"] == stage.resource
 
 
-async def test_a_route_that_the_guard_does_not_stand_before_names_no_caller() -> None:
+async def test_a_route_without_the_guard_has_no_caller() -> None:
     stage = Stage(options=OPEN)
     async with stage.serving(stage.guard.protect(web_of(stage))), stage.http("alice") as alice:
         answer = await alice.get("/mine")
@@ -62,7 +62,7 @@ async def test_a_route_that_the_guard_does_not_stand_before_names_no_caller() ->
     assert answer.status_code == 401
 
 
-async def test_a_route_beside_the_endpoint_judges_a_token_as_the_endpoint_does() -> None:
+async def test_a_route_verifies_a_token_as_the_endpoint_does() -> None:
     stage = Stage(options=OPEN)
     async with (
         stage.serving(stage.guard.protect(web_of(stage))),
@@ -111,7 +111,7 @@ async def test_an_application_under_a_root_path_keeps_its_endpoint_and_its_metad
     assert found.json()["resource"] == stage.resource
 
 
-def test_a_bare_string_is_not_taken_for_its_letters() -> None:
+def test_scopes_given_as_a_string_are_refused() -> None:
     with pytest.raises(ConfigurationError) as refused:
         signed_in(Stage().guard, scopes="shop:refund")
 

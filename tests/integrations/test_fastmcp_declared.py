@@ -35,7 +35,7 @@ async def _ask(stage: Stage, server: FastMCP[Any], tool: str, *scopes: str, **mo
         pytest.param([restrict_tag("staff", scopes=["shop:x"])], id="by-tag"),
     ],
 )
-async def test_what_a_tool_says_in_auth_is_answered_with_403_before_it_runs(check: Any) -> None:
+async def test_a_check_in_auth_is_enforced_with_403_before_the_tool_runs(check: Any) -> None:
     stage = Stage()
     server: FastMCP[Any] = FastMCP("shop")
 
@@ -76,7 +76,7 @@ async def test_a_tool_of_a_mounted_server_keeps_its_rule_under_its_new_name() ->
     assert result_of(served)["result"]["content"][0]["text"] == "done"
 
 
-async def test_a_tool_that_was_given_another_name_keeps_its_rule() -> None:
+async def test_a_renamed_tool_keeps_its_rule() -> None:
     server: FastMCP[Any] = FastMCP("shop")
 
     @server.tool
@@ -93,7 +93,7 @@ async def test_a_tool_that_was_given_another_name_keeps_its_rule() -> None:
     assert result_of(served)["result"]["content"][0]["text"] == "done"
 
 
-async def test_of_several_versions_the_rules_of_all_hold() -> None:
+async def test_the_rules_of_all_versions_of_a_tool_apply() -> None:
     server: FastMCP[Any] = FastMCP("shop")
 
     @server.tool(name="guarded", version="1")
@@ -113,9 +113,7 @@ async def test_of_several_versions_the_rules_of_all_hold() -> None:
     assert result_of(served)["result"]["content"][0]["text"] == "new"
 
 
-async def test_a_marked_function_is_checked_inside_too_where_the_door_could_not_know_its_rule() -> (
-    None
-):
+async def test_a_tool_mounted_after_start_up_is_checked_when_it_is_called() -> None:
     # A tool that appears between two readings, under a name that the operator lets everybody use.
     stage = Stage(Policy(base=Rule(scopes={"mcp:read"}), unknown="base"))
     child: FastMCP[Any] = FastMCP("child")
@@ -134,7 +132,7 @@ async def test_a_marked_function_is_checked_inside_too_where_the_door_could_not_
     assert "done" not in answer.text
 
 
-async def test_a_version_that_a_caller_names_is_no_way_round_the_rule() -> None:
+async def test_a_requested_version_does_not_bypass_the_rule() -> None:
     server: FastMCP[Any] = FastMCP("shop")
 
     @server.tool(name="guarded", version="1")
@@ -192,7 +190,7 @@ async def test_a_header_that_disagrees_with_an_argument_is_refused_as_without_th
     assert (refused.status_code, result_of(refused)["error"]["code"]) == (400, -32020)
 
 
-async def test_an_authors_own_way_to_find_a_schema_stays_in_use() -> None:
+async def test_a_custom_schema_lookup_of_the_author_stays_in_use() -> None:
     server: FastMCP[Any] = FastMCP("shop")
 
     @server.tool
@@ -211,7 +209,7 @@ async def test_an_authors_own_way_to_find_a_schema_stays_in_use() -> None:
     assert (refused.status_code, result_of(refused)["error"]["code"]) == (400, -32020)
 
 
-async def test_a_rule_is_not_lost_in_what_a_library_wraps_a_function_in() -> None:
+async def test_a_rule_is_kept_when_a_library_wraps_the_function() -> None:
     from mcp.server.mcpserver import Context as TheirContext
     from mcp.server.mcpserver import MCPServer
 
@@ -246,7 +244,7 @@ async def test_a_rule_is_not_lost_in_what_a_library_wraps_a_function_in() -> Non
     assert [one.status_code for one in (written, read, noted)] == [403, 403, 403]
 
 
-async def test_the_address_by_which_an_app_calls_its_own_tool_is_no_way_round_the_rule() -> None:
+async def test_the_backend_name_of_an_app_tool_does_not_bypass_its_rule() -> None:
     pages: FastMCPApp = FastMCPApp("pages")
 
     @pages.tool()

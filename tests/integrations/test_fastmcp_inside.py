@@ -69,7 +69,7 @@ LISTS = {
     ("made", "asked", "openly", "closed"),
     [pytest.param(*case, id=name) for name, case in LISTS.items()],
 )
-async def test_a_tool_that_lists_names_what_its_caller_may_use(
+async def test_a_listing_tool_returns_only_what_its_caller_may_use(
     made: Made, asked: tuple[str, dict[str, Any]], openly: str, closed: str
 ) -> None:
     shop, stage = Shop(), Stage(POLICY)
@@ -85,7 +85,7 @@ async def test_a_tool_that_lists_names_what_its_caller_may_use(
 
 
 @pytest.mark.parametrize("made", [plain, inside(plain)], ids=["own", "mounted"])
-async def test_lists_are_as_long_as_before_for_whoever_may_use_everything(made: Made) -> None:
+async def test_a_caller_with_all_scopes_sees_every_tool(made: Made) -> None:
     shop, stage = Shop(), Stage(POLICY)
     server = made(shop)
     everything = {tool.name for tool in await server.list_tools()}
@@ -97,9 +97,7 @@ async def test_lists_are_as_long_as_before_for_whoever_may_use_everything(made: 
 
 
 @proves("S185", "refuses", "every name of a tool")
-async def test_a_refusal_inside_is_told_with_its_reason_and_recorded_under_the_requests_id() -> (
-    None
-):
+async def test_a_refused_nested_call_is_audited_with_the_correlation_id_of_the_request() -> None:
     shop, stage = Shop(), Stage(POLICY)
     async with (
         stage.serving(protect(with_author(shop), stage.guard)),
@@ -130,7 +128,7 @@ class OldUris(Transform):
         return await call_next(SECRET if uri == "old://salaries" else uri, version=version)
 
 
-async def test_a_resource_that_is_refused_inside_is_a_jsonrpc_error_with_the_reason() -> None:
+async def test_a_refused_nested_resource_is_a_json_rpc_error_with_the_reason() -> None:
     shop, stage = Shop(), Stage(POLICY)
     shop.server.add_transform(OldUris())
     async with (
@@ -146,7 +144,7 @@ async def test_a_resource_that_is_refused_inside_is_a_jsonrpc_error_with_the_rea
     assert (by_alice, shop.ran) == ([], [SECRET])
 
 
-async def test_what_a_cache_keeps_is_for_whoever_may_use_it() -> None:
+async def test_a_cached_response_is_returned_only_to_permitted_callers() -> None:
     shop, stage = Shop(), Stage(POLICY)
     server = with_author(shop)
     server.add_middleware(ResponseCachingMiddleware())
@@ -169,7 +167,7 @@ async def test_what_a_cache_keeps_is_for_whoever_may_use_it() -> None:
     assert long - short == {"delete"}
 
 
-async def test_a_server_that_is_mounted_later_is_decided_inside_too() -> None:
+async def test_a_server_mounted_later_is_checked_for_nested_calls() -> None:
     late, stage = Shop(), Stage(POLICY)
     server: FastMCP[Any] = FastMCP("parent")
     late.server.add_transform(RegexSearchTransform())
@@ -194,9 +192,7 @@ async def test_a_server_that_is_mounted_later_is_decided_inside_too() -> None:
 @proves("S185", "refuses", "every name of a tool")
 @pytest.mark.parametrize("when", ["mounted-later", "added-later", "replaced", "added-to-a-proxied"])
 @pytest.mark.parametrize("whose", ["operator", "author"])
-async def test_a_tool_that_appears_while_the_server_runs_has_its_rules(
-    when: str, whose: str
-) -> None:
+async def test_a_tool_added_at_runtime_has_its_rules(when: str, whose: str) -> None:
     late, stage = Shop(), Stage(POLICY)
     server: FastMCP[Any] = FastMCP("parent")
     name = "delete" if whose == "operator" else "shred"
@@ -266,7 +262,7 @@ def {name}() -> str:
     assert ran.read_text() == "look delete "
 
 
-async def test_a_rule_is_about_what_has_the_name_in_public() -> None:
+async def test_a_rule_applies_to_the_public_name() -> None:
     # Both servers have a "delete"; the parent's own is the one that the operator named.
     child, parent, stage = Shop(), Shop(), Stage(POLICY)
     parent.server.mount(child.server, namespace="child")
@@ -281,7 +277,7 @@ async def test_a_rule_is_about_what_has_the_name_in_public() -> None:
     assert (parent.ran, child.ran) == ([], ["delete"])
 
 
-async def test_a_tool_without_a_public_name_is_run_for_nobody() -> None:
+async def test_a_tool_without_a_public_name_is_not_run() -> None:
     shop, stage = Shop(), Stage(POLICY)
     server = mounted(with_author(shop))
     server.disable(names={"child_delete"})
@@ -296,7 +292,7 @@ async def test_a_tool_without_a_public_name_is_run_for_nobody() -> None:
     assert shop.ran == ["look"]
 
 
-async def test_a_tool_that_is_opened_for_one_session_is_run_in_it() -> None:
+async def test_a_tool_enabled_for_one_session_runs_in_it() -> None:
     shop, stage = Shop(), Stage(POLICY)
     server = mounted(shop.server)
 
@@ -323,7 +319,7 @@ async def test_a_tool_that_is_opened_for_one_session_is_run_in_it() -> None:
     assert shop.ran == ["look"]
 
 
-async def test_a_server_behind_two_guards_decides_by_the_one_that_its_caller_came_through() -> None:
+async def test_a_server_behind_two_guards_uses_the_policy_of_the_guard_of_the_request() -> None:
     shop, open_stage, closed_stage = Shop(), Stage(Policy(base=READ, unknown="base")), Stage(POLICY)
     server = with_author(shop)
     first, second = protect(server, open_stage.guard), protect(server, closed_stage.guard)
@@ -336,7 +332,7 @@ async def test_a_server_behind_two_guards_decides_by_the_one_that_its_caller_cam
     assert shop.ran == ["delete"]
 
 
-async def test_without_a_caller_the_server_is_its_authors_own() -> None:
+async def test_calls_without_a_caller_are_not_checked() -> None:
     shop, stage = Shop(), Stage(POLICY)
     server = REGEX(shop)
     protect(server, stage.guard)
@@ -347,7 +343,7 @@ async def test_without_a_caller_the_server_is_its_authors_own() -> None:
     assert shop.ran == ["delete", SECRET]
 
 
-async def test_fastmcps_own_sessions_work_behind_the_guard() -> None:
+async def test_fastmcp_sessions_work_behind_the_guard() -> None:
     server: FastMCP[Any] = FastMCP("sessions", providers=[SessionProvider()])
     stage = Stage(POLICY)
     async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
@@ -358,7 +354,7 @@ async def test_fastmcps_own_sessions_work_behind_the_guard() -> None:
     assert result_of(ended)["result"]["content"][0]["text"] == "session ended"
 
 
-async def test_the_matrix_shows_what_a_tool_needs_under_each_of_its_names() -> None:
+async def test_the_matrix_shows_the_rule_of_a_tool_under_its_mounted_name() -> None:
     shop = Shop()
     declared = FastMcpDeclarations(mounted(shop.server))
     policy = DeclaredPolicy(POLICY, declared)
@@ -371,7 +367,7 @@ async def test_the_matrix_shows_what_a_tool_needs_under_each_of_its_names() -> N
     assert rows["child_delete"] == {"mcp:read", "shop:admin"}
 
 
-async def test_names_that_a_caller_invents_are_not_looked_for() -> None:
+async def test_unknown_names_do_not_trigger_a_new_read_of_the_server() -> None:
     shop, stage = Shop(), Stage(POLICY)
     server = mounted(with_author(shop))
     read: list[None] = []
@@ -390,7 +386,7 @@ async def test_names_that_a_caller_invents_are_not_looked_for() -> None:
     assert read == []
 
 
-async def test_an_address_that_looks_like_a_renderer_is_no_way_round_a_rule() -> None:
+async def test_a_uri_that_looks_like_a_renderer_does_not_bypass_a_rule() -> None:
     child: FastMCP[Any] = FastMCP("child")
     ran: list[str] = []
 
@@ -415,7 +411,7 @@ async def test_an_address_that_looks_like_a_renderer_is_no_way_round_a_rule() ->
     assert (by_alice, ran) == ([], ["secret"])
 
 
-async def test_tools_that_are_made_of_one_function_have_rules_of_their_own() -> None:
+async def test_tools_made_from_one_function_have_separate_rules() -> None:
     shop, stage = Shop(), Stage(POLICY)
 
     def generic() -> str:
@@ -441,7 +437,7 @@ async def test_tools_that_are_made_of_one_function_have_rules_of_their_own() -> 
 
 @proves("S185", "refuses", "every name of a tool")
 @pytest.mark.parametrize("made", [REGEX, AS_TOOLS, with_transform(code_mode), inside(REGEX)])
-async def test_a_proxy_of_a_server_whose_tools_call_others_does_not_start(made: Made) -> None:
+async def test_a_proxy_of_a_server_whose_tools_call_other_tools_is_refused(made: Made) -> None:
     shop = Shop()
     server = made(shop)
     parent: FastMCP[Any] = FastMCP("parent")
@@ -454,7 +450,7 @@ async def test_a_proxy_of_a_server_whose_tools_call_others_does_not_start(made: 
     assert type(shop.server._transforms[0]).__name__ in refused.value.problem
 
 
-async def test_a_transform_that_does_not_say_what_it_hides_keeps_a_server_from_starting() -> None:
+async def test_an_unknown_catalog_transform_is_refused() -> None:
     class Hiding(CatalogTransform):
         def __init__(self) -> None:
             pass

@@ -30,7 +30,7 @@ async def call(
 @proves("S185", "refuses", "every name of a tool")
 @pytest.mark.parametrize("way", [pytest.param(way, id=name) for name, way in WAYS.items()])
 @REVISIONS
-async def test_what_runs_is_what_its_caller_may_use(way: Way, revision: str) -> None:
+async def test_only_permitted_components_run_under_any_name(way: Way, revision: str) -> None:
     shop, stage = Shop(), Stage(POLICY)
     async with (
         stage.serving(protect(way.made(shop), stage.guard)),
@@ -68,9 +68,7 @@ async def test_what_runs_is_what_its_caller_may_use(way: Way, revision: str) -> 
         "files://salaries.txt#x",
     ],
 )
-async def test_no_spelling_of_a_uri_in_an_argument_goes_round_its_rule(
-    made: Made, uri: str
-) -> None:
+async def test_no_uri_spelling_in_an_argument_bypasses_its_rule(made: Made, uri: str) -> None:
     shop, stage = Shop(), Stage(POLICY)
     server = made(shop)
     tool = "read_resource" if server is shop.server else "child_read_resource"

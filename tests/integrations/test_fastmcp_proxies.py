@@ -40,7 +40,7 @@ def with_auth(server: FastMCP[Any], guard: Any) -> Any:
     [(protect, None), (with_auth, f"Bearer {BEARER_PLACEHOLDER}")],
     ids=["protect", "auth-provider"],
 )
-async def test_a_proxy_sends_the_headers_of_its_callers_on_without_their_token(
+async def test_a_proxy_forwards_the_headers_of_its_callers_without_their_token(
     guarded: Any, sent_on: str | None
 ) -> None:
     seen: list[dict[str, str]] = []
@@ -102,7 +102,7 @@ ASKED = [
 @proves("S185", "accepts", "every name of a tool")
 @proves("S185", "refuses", "every name of a tool")
 @pytest.mark.parametrize("place", ["itself", "mounted", "mounted-with-a-prefix"])
-async def test_what_authors_wrote_in_a_server_of_this_process_holds_in_front_of_its_proxy(
+async def test_rules_of_an_in_process_server_apply_to_its_proxy(
     place: str,
 ) -> None:
     server, ran = beyond()
@@ -138,7 +138,7 @@ async def test_what_authors_wrote_in_a_server_of_this_process_holds_in_front_of_
 @proves("S185", "accepts", "every name of a tool")
 @proves("S185", "refuses", "every name of a tool")
 @pytest.mark.parametrize("by", ["call_tool_bulk", "forward"])
-async def test_a_tool_beyond_a_proxy_that_calls_others_calls_what_its_caller_may(by: str) -> None:
+async def test_a_proxied_tool_that_calls_other_tools_is_limited_to_permitted_ones(by: str) -> None:
     server, ran = beyond()
     BulkToolCaller().register_tools(server)
 

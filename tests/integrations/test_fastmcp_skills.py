@@ -48,7 +48,7 @@ def policy(prefix: str) -> Policy:
 @proves("S185", "accepts", "every name of a tool")
 @proves("S185", "refuses", "every name of a tool")
 @pytest.mark.parametrize("is_mounted", [False, True], ids=["own", "mounted"])
-async def test_the_skills_extension_names_what_its_caller_may_read(is_mounted: bool) -> None:
+async def test_the_skills_extension_returns_only_readable_skills(is_mounted: bool) -> None:
     prefix = "child/" if is_mounted else ""
     made = mounted(server()) if is_mounted else server()
     stage = Stage(policy(prefix))

@@ -37,7 +37,7 @@ def working() -> FastMCP[Any]:
 @proves("S144", "refuses", "foreign tasks")
 @proves("S187", "accepts", "callers of two issuers")
 @proves("S187", "refuses", "callers of two issuers")
-async def test_a_task_is_closed_to_the_same_subject_of_another_issuer() -> None:
+async def test_the_same_subject_of_another_issuer_cannot_use_a_task() -> None:
     stage = Stage(POLICY, issuers=(A, B))
     async with stage.serving(protect(working(), stage.guard)), alices(stage) as (mine, theirs):
         begun = await stage.modern(mine, "tools/call", name="work", arguments={}, meta=TASKS)
@@ -50,7 +50,7 @@ async def test_a_task_is_closed_to_the_same_subject_of_another_issuer() -> None:
 
 @proves("S144", "refuses", "foreign tasks")
 @pytest.mark.parametrize("issuers", [(A,), (A, B)])
-async def test_a_task_is_closed_to_another_subject(issuers: tuple[str, ...]) -> None:
+async def test_another_subject_cannot_use_a_task(issuers: tuple[str, ...]) -> None:
     stage = Stage(POLICY, issuers=issuers)
     async with (
         stage.serving(protect(working(), stage.guard)),
@@ -67,7 +67,7 @@ async def test_a_task_is_closed_to_another_subject(issuers: tuple[str, ...]) -> 
 
 @proves("S144", "accepts", "foreign tasks")
 @proves("S144", "refuses", "foreign tasks")
-async def test_a_task_is_closed_to_its_principal_too_once_the_tool_is() -> None:
+async def test_a_principal_without_access_to_the_tool_cannot_get_its_task() -> None:
     rules = {**POLICY.rules, ("tools/call", "work"): Rule(scopes={"shop:admin"})}
     stage = Stage(Policy(base=READ, rules=rules))
     async with (
@@ -83,7 +83,7 @@ async def test_a_task_is_closed_to_its_principal_too_once_the_tool_is() -> None:
     assert seen[1]["error"]["message"] == "Unknown task"
 
 
-async def test_a_task_uses_no_component_for_a_caller_that_it_does_not_know() -> None:
+async def test_a_background_task_cannot_call_a_forbidden_tool() -> None:
     ran: list[str] = []
     server: FastMCP[Any] = FastMCP("working")
     server.add_extension(TasksExtension(url="memory://"))
@@ -114,7 +114,7 @@ async def test_a_task_uses_no_component_for_a_caller_that_it_does_not_know() -> 
 
 
 @proves("S185", "refuses", "every name of a tool")
-async def test_a_tool_that_would_run_as_a_task_is_decided_before_under_each_of_its_names() -> None:
+async def test_a_task_is_refused_before_it_starts_by_the_rule_of_its_inner_name() -> None:
     child = working()
     server: FastMCP[Any] = FastMCP("parent")
     server.add_extension(TasksExtension(url="memory://"))

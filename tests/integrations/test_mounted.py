@@ -71,7 +71,7 @@ async def started(app: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("library", MOUNTABLE, ids=lambda one: one.name)
-async def test_mounted_at_the_root_a_server_starts_and_the_applications_routes_stay_open(
+async def test_a_server_mounted_at_the_root_starts_and_other_routes_stay_open(
     library: Any, web: Any
 ) -> None:
     stage, server = Stage(), library.new()
@@ -135,7 +135,7 @@ def in_front(web: Any, guard: Any) -> Any:
 @pytest.mark.parametrize("guarded", [as_middleware, in_front])
 @pytest.mark.parametrize("prefix", ["", "/mcp"])
 @pytest.mark.parametrize("library", MOUNTABLE, ids=lambda one: one.name)
-async def test_a_guard_that_cannot_read_a_servers_rules_does_not_start_in_front_of_it(
+async def test_a_guard_that_cannot_read_the_rules_of_a_server_fails_at_start_up(
     library: Any, web: Any, prefix: str, guarded: Callable[..., Any]
 ) -> None:
     stage, server = Stage(), library.new()
@@ -150,7 +150,7 @@ async def test_a_guard_that_cannot_read_a_servers_rules_does_not_start_in_front_
 
 @pytest.mark.parametrize("prefix", ["", "/mcp"])
 @pytest.mark.parametrize("guarded", [as_middleware, in_front])
-async def test_a_guard_serves_our_own_server_wherever_it_is_mounted(
+async def test_a_guard_protects_a_mounted_mcp_server(
     web: Any, prefix: str, guarded: Callable[..., Any]
 ) -> None:
     server = McpServer("shop", version="1")
@@ -174,9 +174,7 @@ async def test_a_guard_serves_our_own_server_wherever_it_is_mounted(
     assert health.text == "well"
 
 
-async def test_a_guard_without_a_lifespan_refuses_at_the_first_request_and_writes_down_why() -> (
-    None
-):
+async def test_a_guard_without_a_lifespan_refuses_requests_and_audits_the_reason() -> None:
     stage, server = Stage(), MCPServer("shop")
     add_tools(server, with_sdk.CurrentUser)
     web = FastAPI()
@@ -192,7 +190,7 @@ async def test_a_guard_without_a_lifespan_refuses_at_the_first_request_and_write
 
 
 @pytest.mark.parametrize("library", MOUNTABLE, ids=lambda one: one.name)
-async def test_a_guard_mounted_at_its_endpoint_warns_once_and_says_what_to_write(
+async def test_a_guard_mounted_at_its_endpoint_logs_one_warning_with_a_hint(
     library: Any, web: Any
 ) -> None:
     stage, server = Stage(), library.new()
@@ -221,7 +219,7 @@ async def test_a_guard_mounted_at_its_endpoint_warns_once_and_says_what_to_write
         pytest.param(None, "/orders/mcp", id="behind-a-proxy-that-strips-it"),
     ],
 )
-async def test_a_guard_that_clients_reach_without_a_redirect_warns_of_nothing(
+async def test_a_guard_reached_without_a_redirect_logs_no_warning(
     prefix: str | None, root_path: str
 ) -> None:
     stage, server = Stage(path="/orders/mcp"), MCPServer("shop")
@@ -240,7 +238,7 @@ async def test_a_guard_that_clients_reach_without_a_redirect_warns_of_nothing(
     assert (answer.status_code, logged) == (401, [])
 
 
-async def test_a_server_that_cannot_start_is_not_written_down_as_allowed() -> None:
+async def test_a_server_that_cannot_start_is_audited_as_not_ready() -> None:
     @asynccontextmanager
     async def broken(_: Any) -> AsyncIterator[None]:
         raise OSError("no database")
@@ -262,7 +260,7 @@ async def test_a_server_that_cannot_start_is_not_written_down_as_allowed() -> No
     assert "no database" not in first.text
 
 
-async def test_what_a_server_starts_is_not_done_in_the_name_of_the_first_caller() -> None:
+async def test_the_lifespan_of_a_server_does_not_run_as_the_first_caller() -> None:
     seen: list[Any] = []
 
     @asynccontextmanager
@@ -287,7 +285,7 @@ async def test_what_a_server_starts_is_not_done_in_the_name_of_the_first_caller(
     assert seen == [None, "over"]
 
 
-async def test_nobody_without_a_token_makes_a_server_start() -> None:
+async def test_a_request_without_a_token_does_not_start_the_server() -> None:
     stage, server = Stage(), MCPServer("shop")
     app = with_sdk.protect(server, stage.guard)
     web = Starlette(routes=[Mount("/", app)])
@@ -298,7 +296,7 @@ async def test_nobody_without_a_token_makes_a_server_start() -> None:
     assert answer.status_code == 401
 
 
-async def test_another_server_at_the_guards_path_is_not_decided_by_this_ones_rules() -> None:
+async def test_a_guard_refuses_to_start_when_another_server_has_its_path() -> None:
     stage, ours, theirs = Stage(), MCPServer("ours"), MCPServer("theirs")
     web = FastAPI()
     web.mount("/ours", inside(ours))
@@ -310,7 +308,7 @@ async def test_another_server_at_the_guards_path_is_not_decided_by_this_ones_rul
     assert "does not serve this MCP server at '/mcp'" in answer["message"]
 
 
-async def test_a_second_mount_of_a_guarded_server_serves_nobody() -> None:
+async def test_a_second_mount_of_a_guarded_server_is_refused() -> None:
     stage = Stage(options={"serve_other_paths": True})
     server = MCPServer("shop")
     add_tools(server, with_sdk.CurrentUser)
@@ -330,7 +328,7 @@ async def test_a_second_mount_of_a_guarded_server_serves_nobody() -> None:
 
 
 @pytest.mark.parametrize("mounted", [False, True])
-async def test_our_own_server_is_reached_through_its_guard_alone(mounted: bool) -> None:
+async def test_a_guarded_mcp_server_is_reached_only_through_its_guard(mounted: bool) -> None:
     server = McpServer("shop", version="1")
 
     @server.tool()
@@ -355,7 +353,7 @@ async def test_our_own_server_is_reached_through_its_guard_alone(mounted: bool) 
     assert around.status_code == 401
 
 
-async def test_a_session_manager_made_by_hand_is_run_by_its_author_or_told_so() -> None:
+async def test_a_manual_session_manager_must_be_run_by_its_author() -> None:
     async def tools(ctx: Any, params: Any) -> ListToolsResult:
         return ListToolsResult(tools=[Tool(name="a", input_schema={"type": "object"})])
 
@@ -384,9 +382,7 @@ async def test_a_session_manager_made_by_hand_is_run_by_its_author_or_told_so() 
     assert "manager.run()" in answer["message"]
 
 
-async def test_several_guarded_servers_stand_in_one_application_each_with_its_own_metadata() -> (
-    None
-):
+async def test_several_guarded_servers_in_one_application_have_their_own_metadata() -> None:
     web = FastAPI()
     stages = {}
     for name in ("orders", "billing"):

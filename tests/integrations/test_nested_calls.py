@@ -97,9 +97,7 @@ async def call(stage: Stage, http: Any, tool: str, **arguments: str) -> dict[str
         ("read", "files://s%61laries.txt", "files://menu.txt"),
     ],
 )
-async def test_what_a_tool_runs_by_a_name_that_came_as_an_argument_is_decided_for_its_caller(
-    tool: str, name: str, openly: str
-) -> None:
+async def test_a_nested_call_is_checked_for_the_caller(tool: str, name: str, openly: str) -> None:
     ran: list[str] = []
     stage = Stage(POLICY)
     server = with_helpers(shop(ran), shop([]))
@@ -124,7 +122,7 @@ async def test_what_a_tool_runs_by_a_name_that_came_as_an_argument_is_decided_fo
 
 @proves("S197", "accepts", "one decision everywhere")
 @proves("S197", "refuses", "one decision everywhere")
-async def test_a_tool_that_lists_names_what_its_caller_may_use() -> None:
+async def test_a_listing_tool_returns_only_what_its_caller_may_use() -> None:
     stage = Stage(POLICY)
     server = with_helpers(shop([]), shop([]))
     async with (
@@ -139,7 +137,7 @@ async def test_a_tool_that_lists_names_what_its_caller_may_use() -> None:
     assert "files://menu.txt" in seen[0]
 
 
-async def test_another_server_and_a_call_without_a_caller_are_the_authors_own() -> None:
+async def test_calls_to_another_server_and_calls_without_a_caller_are_not_checked() -> None:
     ran: list[str] = []
     stage = Stage(POLICY)
     other = shop(ran, "other")

@@ -81,7 +81,7 @@ def caller(*scopes: str, roles: frozenset[str] = frozenset()) -> Identity:
 
 
 @each_server
-def test_the_matrix_has_what_stands_beside_the_tools_and_what_the_operator_wrote(
+def test_the_matrix_combines_rules_of_authors_and_operator(
     build: Build,
 ) -> None:
     app = build(guard(refund=Rule("till"), report=Rule("reports")), {"refunds"})
@@ -181,9 +181,7 @@ def written(source: object, file: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 @proves("S193", "accepts", "an empty matrix fails")
 @each_form
-async def test_the_matrix_has_every_operation_also_those_without_a_rule(
-    library: str, named: str
-) -> None:
+async def test_the_matrix_includes_operations_without_a_rule(library: str, named: str) -> None:
     """Asked within a running event loop, as in a test of a user's own."""
     source = shop(guard(), library, public=False)[named]
 
@@ -194,7 +192,7 @@ async def test_the_matrix_has_every_operation_also_those_without_a_rule(
 
 @proves("S193", "accepts", "an empty matrix fails")
 @each_form
-def test_what_the_base_rule_opens_is_in_the_matrix(library: str, named: str) -> None:
+def test_the_matrix_includes_operations_that_the_base_rule_allows(library: str, named: str) -> None:
     opened = Guard(
         resource="https://mcp.example/mcp",
         issuer="https://login.example",
@@ -223,7 +221,7 @@ def test_a_tool_for_admins_that_becomes_public_fails_the_snapshot(
 
 @proves("S193", "accepts", "an empty matrix fails")
 @each_form
-def test_an_explanation_knows_the_tools_of_the_server(library: str, named: str) -> None:
+def test_an_explanation_uses_the_rules_of_the_server(library: str, named: str) -> None:
     source = shop(guard(), library, public=False)[named]
 
     told = explain(effective_policy_of(source).policy, caller("mcp:read", "admin"), REFUND)
@@ -233,7 +231,7 @@ def test_an_explanation_knows_the_tools_of_the_server(library: str, named: str) 
 
 
 @proves("S193", "refuses", "an empty matrix fails")
-def test_a_tool_that_gets_its_first_rule_is_wider_than_nobody(
+def test_a_tool_that_gets_its_first_rule_fails_the_snapshot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "permissions.json"
@@ -255,7 +253,7 @@ def test_a_tool_that_gets_its_first_rule_is_wider_than_nobody(
         ),
     ],
 )
-def test_what_sees_no_operation_fails_and_says_what_to_name(
+def test_a_source_without_operations_is_refused_with_a_hint(
     source: Callable[[], object], tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigurationError) as refusal:
@@ -266,7 +264,7 @@ def test_what_sees_no_operation_fails_and_says_what_to_name(
 
 
 @proves("S193", "refuses", "an empty matrix fails")
-def test_a_guard_that_waits_for_its_fastmcp_server_fails_even_with_rules_of_its_own() -> None:
+def test_a_guard_without_its_fastmcp_server_is_refused_even_with_rules() -> None:
     from doorward.integrations.fastmcp import GuardAuth
 
     waiting = guard(report=Rule("reports"))
@@ -279,7 +277,7 @@ def test_a_guard_that_waits_for_its_fastmcp_server_fails_even_with_rules_of_its_
 
 
 @proves("S193", "refuses", "an empty matrix fails")
-def test_a_guard_in_front_of_two_servers_does_not_choose_one() -> None:
+def test_a_guard_of_two_servers_has_no_single_policy() -> None:
     both = guard()
     apps = [shop(both, "sdk", public=public)["app"] for public in (False, True)]
     with pytest.raises(ConfigurationError) as refusal:

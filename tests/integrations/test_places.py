@@ -34,7 +34,7 @@ from tests.net.http_server import listening
 METADATA = "/.well-known/oauth-protected-resource"
 
 
-async def test_a_low_level_server_is_decided_by_the_operators_policy_and_its_list_too() -> None:
+async def test_the_operators_policy_applies_to_calls_and_lists_of_a_low_level_server() -> None:
     async def tools(ctx: Any, params: Any) -> ListToolsResult:
         empty: dict[str, Any] = {"type": "object"}
         return ListToolsResult(tools=[Tool(name=one, input_schema=empty) for one in ("a", "b")])
@@ -84,7 +84,7 @@ def mounted(library: Library, shop: Any, stage: Stage) -> Any:
 
 
 @pytest.mark.parametrize("path", ["/api/mcp", "/api/mcp/"])
-async def test_a_server_mounted_under_a_prefix_is_found_and_its_metadata_stands_at_the_root(
+async def test_a_server_mounted_under_a_prefix_has_its_metadata_at_the_root(
     library: Library, shop: Any, path: str
 ) -> None:
     stage = Stage(path="/api/mcp")
@@ -105,7 +105,7 @@ async def test_a_server_mounted_under_a_prefix_is_found_and_its_metadata_stands_
     assert found.json()["resource"] == f"{stage.base}/api/mcp"
 
 
-async def test_an_application_may_mount_the_protected_server_itself() -> None:
+async def test_an_application_can_mount_the_protected_server() -> None:
     stage = Stage(path="/api/mcp")
     server = MCPServer("shop")
     add_tools(server, with_sdk.CurrentUser)
@@ -124,7 +124,7 @@ async def test_an_application_may_mount_the_protected_server_itself() -> None:
     assert result_of(called)["result"]["content"][0]["text"] == "alice alice"
 
 
-async def test_the_guards_names_are_the_servers_names_and_no_others(
+async def test_only_the_hosts_and_origins_of_the_guard_are_allowed(
     library: Library, shop: Any
 ) -> None:
     options = {"allowed_hosts": ["shop.internal"], "allowed_origins": ["https://app.example"]}
@@ -148,7 +148,7 @@ async def test_the_guards_names_are_the_servers_names_and_no_others(
     assert result_of(strange_origin)["error"]["data"]["reason"] == "origin-refused"
 
 
-async def test_as_an_auth_provider_the_guard_moves_in_front_of_everything_fastmcp_does(
+async def test_as_an_auth_provider_the_guard_is_the_outermost_middleware(
     stage: Stage,
 ) -> None:
     server: FastMCP[Any] = FastMCP("shop", auth=GuardAuth(stage.guard))
@@ -162,7 +162,7 @@ async def test_as_an_auth_provider_the_guard_moves_in_front_of_everything_fastmc
     assert stranger.json()["error"]["data"]["reason"] == "host-refused"
 
 
-async def test_fastmcps_own_run_serves_behind_the_guard(stage: Stage) -> None:
+async def test_the_fastmcp_run_method_serves_behind_the_guard(stage: Stage) -> None:
     import asyncio
 
     server: FastMCP[Any] = FastMCP("shop", auth=GuardAuth(stage.guard))
@@ -193,7 +193,7 @@ async def test_fastmcps_own_run_serves_behind_the_guard(stage: Stage) -> None:
     assert refused.status_code == 401
 
 
-def test_a_provider_of_another_path_is_told_which_one_the_guard_has(stage: Stage) -> None:
+def test_an_auth_provider_with_another_path_is_refused(stage: Stage) -> None:
     server: FastMCP[Any] = FastMCP("shop", auth=GuardAuth(stage.guard))
 
     with pytest.raises(ConfigurationError) as refused:
@@ -203,14 +203,14 @@ def test_a_provider_of_another_path_is_told_which_one_the_guard_has(stage: Stage
     assert "'/mcp'" in refused.value.hint
 
 
-def test_a_server_that_was_not_mounted_is_told_so(stage: Stage) -> None:
+def test_a_server_that_is_not_mounted_is_refused(stage: Stage) -> None:
     with pytest.raises(ConfigurationError) as refused:
         with_sdk.protect(MCPServer("shop"), stage.guard, app=FastAPI())
 
     assert refused.value.reason == "not-mounted"
 
 
-async def test_a_route_that_the_server_has_beside_its_endpoint_is_open_where_the_guard_says_so(
+async def test_a_custom_route_is_open_only_when_the_guard_allows_its_path(
     library: Library, shop: Any
 ) -> None:
     async def health(request: Request) -> PlainTextResponse:

@@ -88,7 +88,7 @@ each_server = pytest.mark.parametrize("build", [official_sdk, fastmcp, own])
 
 @proves("S184", "accepts", "every spelling of a URI")
 @each_server
-async def test_a_template_serves_its_uris_and_a_rule_of_its_own_opens_one(build: Build) -> None:
+async def test_a_template_and_a_rule_for_one_uri_are_served(build: Build) -> None:
     ran: list[str] = []
     stage = Stage(policy=POLICY)
     app = build(stage.guard, ran)
@@ -102,7 +102,7 @@ async def test_a_template_serves_its_uris_and_a_rule_of_its_own_opens_one(build:
 
 @proves("S184", "refuses", "every spelling of a URI")
 @each_server
-async def test_no_spelling_leads_round_the_rule_of_a_resource(build: Build) -> None:
+async def test_no_uri_spelling_bypasses_the_rule_of_a_resource(build: Build) -> None:
     ran: list[str] = []
     stage = Stage(policy=POLICY)
     uris = [
@@ -125,7 +125,7 @@ async def test_no_spelling_leads_round_the_rule_of_a_resource(build: Build) -> N
 
 @proves("S184", "refuses", "every spelling of a URI")
 @pytest.mark.parametrize("uri", ["files://s%61laries.txt", "FILES://{name}", "salaries"])
-def test_a_resource_of_the_sdk_that_nobody_could_read_is_refused_at_start_up(uri: str) -> None:
+def test_an_sdk_resource_whose_uri_is_not_normal_is_refused_at_start_up(uri: str) -> None:
     from mcp.server.mcpserver import MCPServer
     from mcp.server.mcpserver.resources import TextResource
 
@@ -143,7 +143,7 @@ def test_a_resource_of_the_sdk_that_nobody_could_read_is_refused_at_start_up(uri
 
 
 @proves("S184", "refuses", "every spelling of a URI")
-async def test_the_rule_of_the_sdks_template_holds_where_the_policy_would_not_find_it() -> None:
+async def test_the_rule_of_an_sdk_template_with_query_variables_applies() -> None:
     """The SDK takes several lists of variables apart in a way that no rule does."""
     from mcp.server.mcpserver import MCPServer
 

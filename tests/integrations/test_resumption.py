@@ -69,7 +69,7 @@ async def replayed(
 
 @proves("S142", "accepts", "foreign sessions and handles")
 @proves("S142", "refuses", "foreign sessions and handles")
-async def test_an_event_of_one_session_is_replayed_to_no_other(
+async def test_an_event_is_not_replayed_to_another_session(
     library: Library, shop: Any, stage: Stage
 ) -> None:
     store = Counted()
@@ -93,7 +93,7 @@ async def test_an_event_of_one_session_is_replayed_to_no_other(
 
 
 @proves("S142", "refuses", "foreign sessions and handles")
-async def test_a_server_that_is_mounted_already_keeps_the_events_of_sessions_apart(
+async def test_a_mounted_server_does_not_replay_events_to_another_session(
     stage: Stage,
 ) -> None:
     server, store = MCPServer("shop"), Counted()

@@ -25,7 +25,7 @@ POLICY = Policy(rules={("tools/call", "pay"): Rule("admin")})
         SimpleNamespace(task=SimpleNamespace(task_id="t")),
     ],
 )
-def test_whoever_may_not_call_the_tool_may_not_use_its_task(result: Any) -> None:
+def test_a_caller_without_access_to_the_tool_cannot_use_its_task(result: Any) -> None:
     note_task({"name": "pay"}, result)
 
     require_own_tool({"taskId": "t"}, caller("admin"), POLICY)
@@ -34,7 +34,7 @@ def test_whoever_may_not_call_the_tool_may_not_use_its_task(result: Any) -> None
 
 
 @pytest.mark.parametrize("result", [None, {}, {"task": None}, {"taskId": 5}, SimpleNamespace()])
-def test_what_is_no_task_is_not_remembered(result: Any) -> None:
+def test_a_result_that_is_not_a_task_is_ignored(result: Any) -> None:
     note_task({"name": "pay"}, result)
 
     require_own_tool({"taskId": "none"}, caller(), POLICY)

@@ -34,7 +34,7 @@ def names(answer: httpx2.Response, member: str, name: str = "name") -> set[str]:
 
 @FORMS
 @REVISIONS
-async def test_a_caller_who_lacks_a_scope_is_told_all_of_them_with_403(
+async def test_a_missing_scope_is_a_403_with_all_required_scopes(
     library: Library, shop: Any, stage: Stage, revision: str, json_response: bool
 ) -> None:
     app = library.protect(shop, stage.guard, json_response=json_response)
@@ -53,7 +53,7 @@ async def test_a_caller_who_lacks_a_scope_is_told_all_of_them_with_403(
 
 @FORMS
 @REVISIONS
-async def test_whoever_holds_everything_is_served_and_a_missing_role_invites_no_new_sign_in(
+async def test_a_missing_role_is_a_403_without_a_challenge(
     library: Library, shop: Any, stage: Stage, revision: str, json_response: bool
 ) -> None:
     app = library.protect(shop, stage.guard, json_response=json_response)
@@ -74,7 +74,7 @@ async def test_whoever_holds_everything_is_served_and_a_missing_role_invites_no_
 
 
 @REVISIONS
-async def test_prompts_and_resources_are_decided_as_tools_are(
+async def test_rules_apply_to_prompts_and_resources(
     library: Library, shop: Any, stage: Stage, revision: str
 ) -> None:
     app = library.protect(shop, stage.guard)
@@ -104,7 +104,7 @@ async def test_a_tool_without_any_rule_is_refused_and_not_listed(
     assert "forgotten" not in names(listed, "tools")
 
 
-async def test_a_tool_that_comes_later_is_refused_until_somebody_wrote_a_rule_for_it(
+async def test_a_tool_added_later_is_refused_without_a_rule(
     library: Library, shop: Any, stage: Stage
 ) -> None:
     async def late() -> str:
@@ -129,7 +129,7 @@ async def test_a_tool_that_comes_later_is_refused_until_somebody_wrote_a_rule_fo
 
 
 @REVISIONS
-async def test_lists_name_what_their_reader_may_use(
+async def test_lists_contain_only_what_the_caller_may_use(
     library: Library, shop: Any, stage: Stage, revision: str
 ) -> None:
     app = library.protect(shop, stage.guard)
@@ -175,7 +175,7 @@ async def test_the_operators_policy_and_the_authors_rule_must_both_be_met(
     assert forgotten.status_code == 200
 
 
-async def test_a_broad_scope_reaches_the_tools_that_a_narrow_one_names(
+async def test_a_broad_scope_includes_the_narrow_scope_of_a_tool(
     library: Library, shop: Any
 ) -> None:
     stage = Stage(Policy(base=Rule(scopes={"mcp:read"}), hierarchy={"shop:admin": {"shop:refund"}}))
@@ -188,7 +188,7 @@ async def test_a_broad_scope_reaches_the_tools_that_a_narrow_one_names(
     assert "refund" in names(listed, "tools")
 
 
-async def test_the_metadata_offers_the_scopes_that_authors_named(
+async def test_the_metadata_lists_the_scopes_of_the_authors(
     library: Library, shop: Any, stage: Stage
 ) -> None:
     app = library.protect(shop, stage.guard)

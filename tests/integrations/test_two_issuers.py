@@ -56,7 +56,7 @@ async def tool(stage: Stage, http: httpx2.AsyncClient, name: str, **arguments: A
 
 @proves("S187", "accepts", "callers of two issuers")
 @proves("S187", "refuses", "callers of two issuers")
-async def test_a_session_is_closed_to_the_same_subject_of_another_issuer(
+async def test_the_same_subject_of_another_issuer_cannot_use_a_session(
     library: Library, shop: Any
 ) -> None:
     stage = Stage(issuers=(A, B))
@@ -78,7 +78,7 @@ async def test_a_session_is_closed_to_the_same_subject_of_another_issuer(
 
 @proves("S187", "accepts", "callers of two issuers")
 @proves("S187", "refuses", "callers of two issuers")
-async def test_what_fastmcp_keeps_for_a_user_is_kept_from_the_other_issuers_user() -> None:
+async def test_the_same_subject_of_another_issuer_cannot_read_the_fastmcp_user_session() -> None:
     server: FastMCP[Any] = FastMCP("shop")
 
     @server.tool
@@ -104,7 +104,7 @@ async def test_what_fastmcp_keeps_for_a_user_is_kept_from_the_other_issuers_user
 @pytest.mark.parametrize("stateless", [True, False], ids=["stateless", "sessions"])
 @proves("S145", "refuses", "no result of another user")
 @proves("S187", "refuses", "callers of two issuers")
-async def test_a_session_id_of_their_own_choice_opens_nothing_that_another_caller_keeps(
+async def test_a_chosen_session_id_does_not_expose_the_state_of_another_caller(
     revision: str, stateless: bool
 ) -> None:
     server: FastMCP[Any] = FastMCP("shop")
@@ -145,7 +145,7 @@ async def test_a_session_id_of_their_own_choice_opens_nothing_that_another_calle
 @proves("S145", "refuses", "no result of another user")
 @proves("S187", "accepts", "callers of two issuers")
 @proves("S187", "refuses", "callers of two issuers")
-async def test_what_fastmcp_caches_for_a_caller_is_no_answer_to_another() -> None:
+async def test_the_fastmcp_response_cache_is_separate_for_each_caller() -> None:
     server: FastMCP[Any] = FastMCP("shop", middleware=[ResponseCachingMiddleware()])
     asked: list[str] = []
 
@@ -171,7 +171,7 @@ async def test_what_fastmcp_caches_for_a_caller_is_no_answer_to_another() -> Non
 @proves("S144", "accepts", "foreign tasks")
 @proves("S144", "refuses", "foreign tasks")
 @proves("S187", "refuses", "callers of two issuers")
-async def test_a_task_of_our_own_server_is_closed_to_the_other_issuers_alice() -> None:
+async def test_the_same_subject_of_another_issuer_cannot_use_an_mcp_server_task() -> None:
     server = McpServer("working", version="1.0")
 
     @server.tool(task="required")
@@ -210,7 +210,7 @@ async def task_of(stage: Stage, http: httpx2.AsyncClient, task: str) -> dict[str
         pytest.param((A,), f"{B} web", f"{A} {B}%20web", id="named-like-the-other-issuers"),
     ],
 )
-async def test_the_client_id_is_plain_where_there_is_one_issuer_and_says_which_where_there_are_more(
+async def test_the_client_id_includes_the_issuer_when_there_are_several(
     library: Library, issuers: tuple[str, ...], client_id: str, seen: str
 ) -> None:
     server = library.new()

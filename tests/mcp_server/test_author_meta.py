@@ -29,7 +29,7 @@ async def test_the_authors_meta_is_in_the_first_response_of_a_legacy_revision() 
     assert ping.result == {}
 
 
-async def test_the_server_says_itself_who_it_is() -> None:
+async def test_the_server_info_in_meta_cannot_be_overridden() -> None:
     meta = {"io.modelcontextprotocol/serverInfo": {"name": "another", "version": "9"}}
     async with rpc_client(McpServer("demo", version="1", meta=meta)) as peer:
         found = await peer.ask("server/discover")

@@ -51,7 +51,7 @@ async def still_serves(peer: RpcClient, calls: list[int]) -> None:
 
 
 @proves("S151", "accepts", "one reading per message")
-async def test_one_message_that_everybody_reads_alike_is_served() -> None:
+async def test_an_unambiguous_message_is_served() -> None:
     server, calls = counting_server()
     async with rpc_client(server) as peer:
         answer = await peer.post(request_text(), HEADERS, "tools/call")
@@ -107,9 +107,7 @@ async def test_one_message_that_everybody_reads_alike_is_served() -> None:
         pytest.param(b'{"jsonrpc":"2.0","id":1,"result":{}}', -32600, id="a-response"),
     ],
 )
-async def test_what_two_parsers_could_read_differently_is_refused_and_runs_nothing(
-    body: bytes, code: int
-) -> None:
+async def test_an_ambiguous_message_is_refused_before_the_tool_runs(body: bytes, code: int) -> None:
     server, calls = counting_server()
     async with rpc_client(server) as peer:
         answer = await peer.post(body, HEADERS)
@@ -118,7 +116,7 @@ async def test_what_two_parsers_could_read_differently_is_refused_and_runs_nothi
         await still_serves(peer, calls)
 
 
-async def test_a_request_without_an_id_runs_nothing_and_is_told_so() -> None:
+async def test_a_request_without_an_id_is_refused_before_the_tool_runs() -> None:
     server, calls = counting_server()
     body = json.loads(request_text())
     del body["id"]
@@ -131,7 +129,7 @@ async def test_a_request_without_an_id_runs_nothing_and_is_told_so() -> None:
 
 @proves("S150", "accepts", "headers agree with the body")
 @pytest.mark.parametrize("name", ["count", "=?base64?Y291bnQ=?="])
-async def test_headers_like_the_body_are_served(name: str) -> None:
+async def test_a_request_whose_headers_match_the_body_is_served(name: str) -> None:
     server, _ = counting_server()
     async with rpc_client(server) as peer:
         answer = await peer.post(request_text(), {**HEADERS, "mcp-name": name}, "tools/call")
@@ -154,7 +152,7 @@ async def test_headers_like_the_body_are_served(name: str) -> None:
     ],
     ids=repr,
 )
-async def test_headers_unlike_the_body_are_refused_and_run_nothing(
+async def test_a_request_whose_headers_differ_from_the_body_is_refused(
     changed: dict[str, str | None],
 ) -> None:
     server, calls = counting_server()
@@ -178,7 +176,7 @@ async def test_a_modern_request_without_its_metadata_is_refused(missing: str) ->
     assert (answer.status, answer.error["code"], answer.message["id"]) == (400, -32602, 5)
 
 
-async def test_a_version_that_nobody_speaks_is_answered_with_those_that_are_spoken() -> None:
+async def test_an_unknown_version_is_refused_with_the_supported_ones() -> None:
     server, _ = counting_server()
     meta = {**META, "io.modelcontextprotocol/protocolVersion": "2099-01-01"}
     body = {"jsonrpc": "2.0", "id": 5, "method": "server/discover", "params": {"_meta": meta}}
@@ -241,7 +239,7 @@ async def test_a_body_that_a_web_form_could_send_is_refused(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON"])
-async def test_json_may_be_spelled_in_other_ways(kind: str) -> None:
+async def test_json_content_types_may_have_parameters_and_upper_case(kind: str) -> None:
     server, _ = counting_server()
     async with rpc_client(server) as peer:
         answer = await peer.post(request_text(), {**HEADERS, "content-type": kind}, "tools/call")
@@ -261,7 +259,7 @@ async def test_json_may_be_spelled_in_other_ways(kind: str) -> None:
         ("text/html", 406),
     ],
 )
-async def test_a_client_that_cannot_read_json_is_told_so(accept: str, status: int) -> None:
+async def test_the_accept_header_must_allow_json(accept: str, status: int) -> None:
     server, _ = counting_server()
     async with rpc_client(server) as peer:
         answer = await peer.post(request_text(), {**HEADERS, "accept": accept}, "tools/call")
@@ -269,7 +267,7 @@ async def test_a_client_that_cannot_read_json_is_told_so(accept: str, status: in
     assert answer.status == status
 
 
-async def test_what_the_guard_left_is_not_parsed_again() -> None:
+async def test_the_parsed_message_of_the_guard_is_used() -> None:
     server, calls = counting_server()
     left = Envelope(
         method="tools/call",
@@ -320,7 +318,7 @@ JSON = st.recursive(
     name=JSON,
     arguments=JSON,
 )
-async def test_whatever_is_sent_is_answered(
+async def test_every_request_gets_a_response(
     params: Any, method: str, modern: bool, name: Any, arguments: Any
 ) -> None:
     server, _ = counting_server()

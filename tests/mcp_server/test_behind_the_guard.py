@@ -73,7 +73,7 @@ async def behind_the_guard(
 @proves("S146", "accepts", "user from the token alone")
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25", "2025-03-26"])
 @pytest.mark.parametrize("in_fastapi", [False, True], ids=["alone", "in-fastapi"])
-async def test_a_tool_is_told_whom_the_token_names(version: str, in_fastapi: bool) -> None:
+async def test_a_tool_gets_the_subject_of_the_token(version: str, in_fastapi: bool) -> None:
     async with behind_the_guard(ALICE, version, in_fastapi=in_fastapi) as peer:
         assert (await peer.call("whoami")).content_text == "alice"
         assert (await peer.call("whoami_in_a_thread")).content_text == "alice alice"
@@ -83,7 +83,7 @@ async def test_a_tool_is_told_whom_the_token_names(version: str, in_fastapi: boo
 @pytest.mark.parametrize(
     "headers", [{"x-user": "root"}, {"x-forwarded-user": "root"}, {"x-mcp-authorized": "root"}]
 )
-async def test_nothing_else_in_the_request_names_the_caller(headers: Mapping[str, str]) -> None:
+async def test_headers_meta_and_arguments_cannot_set_the_caller(headers: Mapping[str, str]) -> None:
     async with behind_the_guard(ALICE) as peer:
         params = {"name": "whoami", "arguments": {}, "_meta": {"user": "root"}}
         answer = await peer.ask("tools/call", params, headers=headers)
@@ -96,7 +96,7 @@ async def test_nothing_else_in_the_request_names_the_caller(headers: Mapping[str
 @proves("S145", "accepts", "no result of another user")
 @proves("S145", "refuses", "no result of another user")
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
-async def test_a_list_is_its_callers_own(version: str) -> None:
+async def test_a_list_contains_only_what_its_caller_may_use(version: str) -> None:
     async with behind_the_guard(ALICE, version) as peer:
         seen = (await peer.ask("tools/list")).result
     async with behind_the_guard(ADMIN, version) as peer:
@@ -108,7 +108,7 @@ async def test_a_list_is_its_callers_own(version: str) -> None:
 
 
 @proves("S151", "refuses", "one reading per message")
-async def test_a_body_that_two_parsers_read_differently_reaches_no_tool() -> None:
+async def test_an_ambiguous_body_is_refused_before_the_tool_runs() -> None:
     body = (
         b'{"jsonrpc":"2.0","id":1,"method":"tools/call",'
         b'"params":{"name":"whoami","name":"shut_down"}}'
@@ -121,7 +121,7 @@ async def test_a_body_that_two_parsers_read_differently_reaches_no_tool() -> Non
 
 
 @proves("S142", "refuses", "foreign sessions and handles")
-async def test_a_session_id_of_somebody_else_lends_nothing() -> None:
+async def test_a_session_id_does_not_change_the_caller() -> None:
     async with behind_the_guard(ADMIN, "2025-11-25") as peer:
         opened = await peer.ask(
             "initialize",
@@ -138,7 +138,7 @@ async def test_a_session_id_of_somebody_else_lends_nothing() -> None:
     assert answer.content_text == "alice"
 
 
-async def test_a_tool_that_fails_behind_the_guard_tells_nobody_the_token() -> None:
+async def test_a_failing_tool_does_not_reveal_the_token() -> None:
     server_answer: Response
     with capture_logs() as logs:
         async with behind_the_guard(ALICE) as peer:

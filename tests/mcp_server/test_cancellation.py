@@ -132,7 +132,7 @@ async def test_only_the_named_request_is_stopped() -> None:
         pytest.param(None, 404, id="nobody-with-her-session"),
     ],
 )
-async def test_nobody_else_can_stop_a_call(who: Identity | None, status: int) -> None:
+async def test_another_session_cannot_cancel_a_call(who: Identity | None, status: int) -> None:
     shop = Workshop()
     async with AsyncExitStack() as stack:
         caller = await stack.enter_async_context(
@@ -170,7 +170,7 @@ async def test_nobody_else_can_stop_a_call(who: Identity | None, status: int) ->
         pytest.param(None, id="nothing"),
     ],
 )
-async def test_what_names_no_call_under_way_is_ignored(named: Any) -> None:
+async def test_a_cancellation_of_an_unknown_request_is_ignored(named: Any) -> None:
     shop = Workshop()
     async with session_client(shop.server, "2025-11-25", identity=ALICE) as caller:
         await caller.initialize()
@@ -188,7 +188,7 @@ async def test_what_names_no_call_under_way_is_ignored(named: Any) -> None:
     assert all("result" in one[-1] for one in told)
 
 
-async def test_a_finished_call_is_not_stopped_and_its_id_may_be_used_again() -> None:
+async def test_a_request_id_may_be_reused_after_its_call_has_finished() -> None:
     shop = Workshop()
     shop.go_on.set()
     async with session_client(shop.server, "2025-11-25", identity=ALICE) as caller:
@@ -202,7 +202,7 @@ async def test_a_finished_call_is_not_stopped_and_its_id_may_be_used_again() -> 
 
 
 @pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28"])
-async def test_without_a_session_a_cancellation_reaches_nobody(version: str) -> None:
+async def test_without_a_session_a_cancellation_has_no_effect(version: str) -> None:
     shop = Workshop()
     async with session_client(shop.server, version, identity=ALICE) as caller:
         asked = asyncio.create_task(_stream(caller, waiting("a"), 7))
@@ -227,7 +227,7 @@ async def test_initialize_cannot_be_cancelled() -> None:
     assert "result" in listed
 
 
-async def test_a_tool_that_will_not_stop_is_stopped_once_and_not_answered() -> None:
+async def test_a_tool_that_ignores_cancellation_is_cancelled_once_without_a_response() -> None:
     shop = Workshop()
     async with session_client(shop.server, "2025-11-25", identity=ALICE) as caller:
         await caller.initialize()
@@ -243,7 +243,7 @@ async def test_a_tool_that_will_not_stop_is_stopped_once_and_not_answered() -> N
     assert told == []
 
 
-async def test_a_client_that_comes_back_for_a_cancelled_call_is_told_to_stay_away() -> None:
+async def test_resuming_a_cancelled_call_returns_204() -> None:
     shop = Workshop()
     async with session_client(shop.server, "2025-11-25", identity=ALICE) as caller:
         await caller.initialize()
@@ -262,7 +262,7 @@ async def test_a_client_that_comes_back_for_a_cancelled_call_is_told_to_stay_awa
     assert status == 204
 
 
-async def test_a_client_that_reads_no_stream_gets_an_empty_answer() -> None:
+async def test_without_a_stream_a_cancelled_call_returns_an_empty_202() -> None:
     shop = Workshop()
     async with session_client(shop.server, "2025-11-25", identity=ALICE) as caller:
         await caller.initialize()
@@ -287,7 +287,7 @@ async def _stream(
 
 
 @pytest.mark.parametrize(("token", "status"), [(GUARDED_ALICE, 202), (GUARDED_ADMIN, 404)])
-async def test_behind_a_guard_only_the_token_that_began_a_session_stops_its_calls(
+async def test_behind_a_guard_only_the_caller_of_a_session_can_cancel_its_calls(
     token: str, status: int
 ) -> None:
     shop = Workshop()
@@ -319,7 +319,7 @@ async def test_behind_a_guard_only_the_token_that_began_a_session_stops_its_call
     assert ("result" in told) == (status == 404)
 
 
-async def test_of_several_questions_those_that_nobody_answers_in_time_are_taken_back(
+async def test_unanswered_elicitations_are_cancelled_after_the_timeout(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(

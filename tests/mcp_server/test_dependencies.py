@@ -51,7 +51,7 @@ def server() -> McpServer:
     return made
 
 
-async def test_what_a_tool_depends_on_is_opened_shared_and_closed() -> None:
+async def test_the_dependencies_of_a_tool_are_opened_shared_and_closed() -> None:
     LOG.clear()
     async with rpc_client(server(), identity=person("alice")) as peer:
         answer = await peer.call("show", {"traceparent": "t1"}, city="Graz")
@@ -64,7 +64,7 @@ async def test_what_a_tool_depends_on_is_opened_shared_and_closed() -> None:
 
 @proves("S146", "refuses", "user from the token alone")
 @pytest.mark.parametrize("name", ["cfg", "db", "by"])
-async def test_no_peer_can_send_what_a_tool_depends_on(name: str) -> None:
+async def test_a_client_cannot_set_a_dependency_by_an_argument(name: str) -> None:
     async with rpc_client(server()) as peer:
         tools = (await peer.ask("tools/list")).result["tools"]
         answer = await peer.call("show", city="Graz", **{name: "evil"})
@@ -73,7 +73,7 @@ async def test_no_peer_can_send_what_a_tool_depends_on(name: str) -> None:
     assert answer.result["isError"] is True
 
 
-async def test_an_application_may_override_what_its_tools_depend_on() -> None:
+async def test_an_application_can_override_the_dependencies_of_its_tools() -> None:
     app = FastAPI()
     app.include_router(server().router("/mcp"))
     app.dependency_overrides[settings] = lambda: "overridden"
@@ -99,7 +99,7 @@ def reads_header(x_needed: Annotated[str, Header()]) -> str:
 @pytest.mark.parametrize(
     ("dependency", "said"), [(forbidden, "Not today."), (broken, "It failed.")]
 )
-async def test_a_dependency_that_refuses_is_heard_by_the_model(dependency: Any, said: str) -> None:
+async def test_a_dependency_that_raises_is_a_tool_error(dependency: Any, said: str) -> None:
     made = McpServer("test", version="1.0")
 
     @made.tool()
@@ -114,7 +114,7 @@ async def test_a_dependency_that_refuses_is_heard_by_the_model(dependency: Any, 
     assert "secret" not in answer.text
 
 
-async def test_a_dependency_without_its_header_is_a_failure_and_not_a_run() -> None:
+async def test_a_missing_header_of_a_dependency_is_an_internal_error() -> None:
     made = McpServer("test", version="1.0")
 
     @made.tool()
@@ -138,7 +138,7 @@ def reads_body_below(below: Annotated[str, Depends(reads_body)]) -> str:
 
 
 @pytest.mark.parametrize("dependency", [reads_body, reads_body_below])
-def test_a_dependency_that_reads_the_body_is_refused_at_start(dependency: Any) -> None:
+def test_a_dependency_that_reads_the_body_is_refused_at_start_up(dependency: Any) -> None:
     made = McpServer("test", version="1.0")
 
     async def act(needed: Annotated[str, Depends(dependency)]) -> str:
@@ -156,7 +156,7 @@ def whoever(request: StarletteRequest) -> str:
     return str(caller.subject)
 
 
-async def test_a_dependency_may_ask_who_the_guard_let_in() -> None:
+async def test_a_dependency_can_read_the_caller() -> None:
     made = McpServer("test", version="1.0")
 
     @made.resource("who://ami")

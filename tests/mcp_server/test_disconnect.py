@@ -76,7 +76,7 @@ async def anyio_wait() -> None:
 
 
 @pytest.mark.parametrize("wait", [asyncio.Event().wait, anyio_wait], ids=["asyncio", "anyio"])
-async def test_a_client_that_hangs_up_stops_the_work_and_gets_nothing(
+async def test_a_disconnect_cancels_the_tool_without_a_response(
     wait: Callable[[], Any],
 ) -> None:
     server, begun, cancelled = waiting_server(wait)
@@ -91,7 +91,7 @@ async def test_a_client_that_hangs_up_stops_the_work_and_gets_nothing(
     assert not serving.cancelled()
 
 
-async def test_nobody_waits_for_a_thread_whose_caller_hung_up() -> None:
+async def test_a_disconnect_does_not_wait_for_the_thread_of_the_tool() -> None:
     server = McpServer("test", version="1")
     begun, release = threading.Event(), threading.Event()
 
@@ -111,7 +111,7 @@ async def test_nobody_waits_for_a_thread_whose_caller_hung_up() -> None:
     assert client.sent == []
 
 
-async def test_the_end_of_a_body_that_the_guard_replays_is_not_taken_for_a_hang_up() -> None:
+async def test_the_end_of_a_replayed_body_is_not_a_disconnect() -> None:
     server, begun, cancelled = waiting_server(asyncio.Event().wait)
     request = {"type": "http.request", "body": body()}
     client = DisconnectingClient(request, {"type": "http.request", "body": b""})
@@ -123,7 +123,7 @@ async def test_the_end_of_a_body_that_the_guard_replays_is_not_taken_for_a_hang_
     assert cancelled.is_set()
 
 
-async def test_a_tool_that_outlives_the_first_moment_still_answers() -> None:
+async def test_a_tool_that_outlasts_the_watch_delay_still_answers() -> None:
     release = asyncio.Event()
     server, _, _ = waiting_server(release.wait)
     client = DisconnectingClient()
@@ -135,7 +135,7 @@ async def test_a_tool_that_outlives_the_first_moment_still_answers() -> None:
     assert b'"text":"done"' in client.sent[1]["body"]
 
 
-async def test_a_tool_that_will_not_be_cancelled_leaves_no_cancellation_behind() -> None:
+async def test_a_tool_that_ignores_cancellation_leaves_no_pending_cancellation() -> None:
     async def stubborn() -> None:
         try:
             await asyncio.Event().wait()
@@ -152,7 +152,7 @@ async def test_a_tool_that_will_not_be_cancelled_leaves_no_cancellation_behind()
     assert serving.cancelling() == 0
 
 
-async def test_a_server_that_stops_is_not_mistaken_for_a_client_that_hung_up() -> None:
+async def test_a_server_shutdown_is_not_taken_for_a_disconnect() -> None:
     server, begun, cancelled = waiting_server(asyncio.Event().wait)
     client = DisconnectingClient()
     serving = asyncio.create_task(server.asgi(scope(), client.receive, client.send))
@@ -164,7 +164,7 @@ async def test_a_server_that_stops_is_not_mistaken_for_a_client_that_hung_up() -
     assert cancelled.is_set()
 
 
-async def test_a_client_that_hangs_up_in_its_own_sentence_is_no_error() -> None:
+async def test_a_disconnect_during_the_request_body_is_not_an_error() -> None:
     server, begun, _ = waiting_server(asyncio.Event().wait)
     client = DisconnectingClient({"type": "http.request", "body": body()[:10], "more_body": True})
     client.disconnected.set()
@@ -176,7 +176,7 @@ async def test_a_client_that_hangs_up_in_its_own_sentence_is_no_error() -> None:
 
 @proves("S165", "refuses", "ambiguous framing")
 @pytest.mark.parametrize("announced", [b"4194305", b"9" * 5000])
-async def test_a_body_that_announces_itself_as_too_large_is_not_even_read(announced: bytes) -> None:
+async def test_a_body_with_an_oversized_content_length_is_not_read(announced: bytes) -> None:
     client = DisconnectingClient()
     asked = scope()
     asked["headers"].append((b"content-length", announced))
@@ -186,7 +186,7 @@ async def test_a_body_that_announces_itself_as_too_large_is_not_even_read(announ
     assert client.messages
 
 
-async def test_a_body_in_pieces_is_put_together() -> None:
+async def test_a_chunked_body_is_reassembled() -> None:
     server, _, _ = waiting_server(lambda: asyncio.sleep(0))
     text = body()
     pieces = [text[:7], b"", text[7:]]
@@ -197,7 +197,7 @@ async def test_a_body_in_pieces_is_put_together() -> None:
     assert b'"text":"done"' in client.sent[1]["body"]
 
 
-async def test_the_endpoint_lives_and_dies_with_its_process() -> None:
+async def test_the_endpoint_answers_lifespan_startup_and_shutdown() -> None:
     server = McpServer("test", version="1")
     client = DisconnectingClient({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
     await server.asgi({"type": "lifespan"}, client.receive, client.send)

@@ -34,7 +34,7 @@ def server() -> McpServer:
     ],
     ids=str,
 )
-async def test_a_neighbour_is_served(headers: dict[str, str]) -> None:
+async def test_an_allowed_host_and_origin_is_served(headers: dict[str, str]) -> None:
     async with rpc_client(server()) as peer:
         assert (await peer.call("hello", headers)).content_text == "hello"
 
@@ -60,7 +60,7 @@ async def test_a_neighbour_is_served(headers: dict[str, str]) -> None:
         "",
     ],
 )
-async def test_a_host_that_is_not_ours_is_refused(host: str) -> None:
+async def test_another_host_is_refused(host: str) -> None:
     async with rpc_client(server()) as peer:
         answer = await peer.call("hello", {"host": host})
 
@@ -85,7 +85,7 @@ async def test_a_host_that_is_not_ours_is_refused(host: str) -> None:
         "",
     ],
 )
-async def test_a_web_page_from_elsewhere_is_refused(origin: str) -> None:
+async def test_another_origin_is_refused(origin: str) -> None:
     async with rpc_client(server()) as peer:
         answer = await peer.call("hello", {"origin": origin})
 
@@ -104,7 +104,7 @@ async def test_a_preflight_is_not_granted() -> None:
     assert "access-control-allow-origin" not in response.headers
 
 
-async def test_nothing_has_run_when_a_web_page_from_elsewhere_is_refused() -> None:
+async def test_another_origin_is_refused_before_the_tool_runs() -> None:
     ran: list[int] = []
     made = McpServer("test", version="1")
     made.tool(name="run")(lambda: ran.append(1))
@@ -116,7 +116,7 @@ async def test_nothing_has_run_when_a_web_page_from_elsewhere_is_refused() -> No
     assert ran == [1]
 
 
-async def test_somebody_whom_no_envelope_accompanies_is_still_asked_where_they_come_from() -> None:
+async def test_a_caller_set_without_the_guard_does_not_skip_the_host_check() -> None:
     # An application that names callers in its own way is not our guard: it checked no Host.
     async with rpc_client(server(), identity=person("alice")) as peer:
         answer = await peer.call("hello", {"host": "evil.example"})

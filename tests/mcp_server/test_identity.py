@@ -46,13 +46,13 @@ def decided_by_policy(server: McpServer) -> None:
 
 @proves("S146", "accepts", "user from the token alone")
 @pytest.mark.parametrize("version", REVISIONS)
-async def test_a_tool_is_told_who_the_guard_found(version: str) -> None:
+async def test_a_tool_gets_the_caller_from_the_guard(version: str) -> None:
     async with rpc_client(demo(), version, identity=ALICE) as peer:
         assert (await peer.call("whoami")).content_text == "alice"
 
 
 @proves("S146", "refuses", "user from the token alone")
-async def test_the_caller_is_in_no_schema() -> None:
+async def test_the_caller_parameter_is_not_in_a_schema() -> None:
     async with rpc_client(demo(), identity=ADMIN) as peer:
         tools = (await peer.ask("tools/list")).result["tools"]
         prompts = (await peer.ask("prompts/list")).result["prompts"]
@@ -63,7 +63,7 @@ async def test_the_caller_is_in_no_schema() -> None:
 
 @proves("S146", "refuses", "user from the token alone")
 @pytest.mark.parametrize("sent", ["root", {"subject": "root"}, None], ids=repr)
-async def test_an_argument_cannot_be_the_caller(sent: Any) -> None:
+async def test_an_argument_cannot_set_the_caller(sent: Any) -> None:
     async with rpc_client(demo(), identity=ALICE) as peer:
         answer = await peer.call("whoami", user=sent)
 
@@ -72,7 +72,7 @@ async def test_an_argument_cannot_be_the_caller(sent: Any) -> None:
 
 
 @proves("S146", "refuses", "user from the token alone")
-async def test_a_prompt_argument_cannot_be_the_caller() -> None:
+async def test_a_prompt_argument_cannot_set_the_caller() -> None:
     async with rpc_client(demo(), identity=ALICE) as peer:
         answer = await peer.ask("prompts/get", {"name": "greeting", "arguments": {"user": "root"}})
 
@@ -84,13 +84,13 @@ async def test_a_prompt_argument_cannot_be_the_caller() -> None:
     "header",
     ["x-user", "x-forwarded-user", "x-mcp-authorized", "remote-user", "doorward.identity"],
 )
-async def test_a_header_cannot_be_the_caller(header: str) -> None:
+async def test_a_header_cannot_set_the_caller(header: str) -> None:
     async with rpc_client(demo(), identity=ALICE) as peer:
         assert (await peer.call("whoami", {header: "root"})).content_text == "alice"
 
 
 @proves("S146", "refuses", "user from the token alone")
-async def test_meta_cannot_be_the_caller() -> None:
+async def test_meta_cannot_set_the_caller() -> None:
     meta = {"doorward.identity": {"subject": "root"}, "user": "root"}
     async with rpc_client(demo(), identity=ALICE) as peer:
         answer = await peer.ask("tools/call", {"name": "whoami", "_meta": meta})
@@ -99,14 +99,14 @@ async def test_meta_cannot_be_the_caller() -> None:
 
 
 @proves("S146", "refuses", "user from the token alone")
-async def test_something_in_the_scope_that_is_no_identity_is_nobody() -> None:
+async def test_a_scope_value_that_is_not_an_identity_is_ignored() -> None:
     async with rpc_client(demo(), identity={"subject": "root"}) as peer:  # type: ignore[arg-type]
         answer = await peer.call("whoami")
 
     assert answer.error["code"] == -32602
 
 
-def test_a_parameter_that_is_either_a_caller_or_an_argument_is_refused_at_start() -> None:
+def test_a_parameter_typed_as_caller_or_argument_is_refused_at_start_up() -> None:
     async def ambiguous(user: Identity | str) -> str:
         return str(user)
 
@@ -117,7 +117,7 @@ def test_a_parameter_that_is_either_a_caller_or_an_argument_is_refused_at_start(
 
 
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
-async def test_a_tool_that_needs_its_caller_says_so_when_no_guard_stands_in_front(
+async def test_without_a_guard_a_tool_that_needs_the_caller_fails(
     version: str,
 ) -> None:
     server = McpServer("test", version="1")
@@ -141,7 +141,7 @@ async def test_a_tool_that_needs_its_caller_says_so_when_no_guard_stands_in_fron
     assert optional.content_text == "stranger"
 
 
-async def test_a_prompt_that_needs_its_caller_says_so_when_no_guard_stands_in_front() -> None:
+async def test_without_a_guard_a_prompt_that_needs_the_caller_fails() -> None:
     server = McpServer("test", version="1")
 
     @server.prompt()
@@ -158,7 +158,7 @@ async def test_a_prompt_that_needs_its_caller_says_so_when_no_guard_stands_in_fr
 
 @proves("S145", "accepts", "no result of another user")
 @proves("S145", "refuses", "no result of another user")
-async def test_callers_that_overlap_are_each_told_their_own_name() -> None:
+async def test_concurrent_callers_each_get_their_own_subject() -> None:
     server = McpServer("test", version="1")
     everybody_is_in = asyncio.Barrier(8)
 
@@ -181,7 +181,7 @@ async def scopes_of(peer: RpcClient) -> list[str]:
 
 
 @proves("S145", "accepts", "no result of another user")
-async def test_what_is_the_same_for_everybody_may_be_cached_for_everybody() -> None:
+async def test_lists_without_rules_have_a_public_cache_scope() -> None:
     server = McpServer("test", version="1", list_ttl_ms=5000)
     server.tool(name="hello")(lambda: "hello")
     server.prompt(name="hi")(lambda: "hi")
@@ -191,13 +191,13 @@ async def test_what_is_the_same_for_everybody_may_be_cached_for_everybody() -> N
 
 
 @proves("S145", "refuses", "no result of another user")
-async def test_what_an_identified_caller_is_shown_is_cached_for_nobody_else() -> None:
+async def test_lists_for_an_identified_caller_have_a_private_cache_scope() -> None:
     async with rpc_client(demo(), identity=ALICE) as peer:
         assert await scopes_of(peer) == ["private"] * 3
 
 
 @proves("S145", "refuses", "no result of another user")
-async def test_what_needs_no_rule_is_still_cached_for_nobody_else_where_callers_are_known() -> None:
+async def test_lists_without_rules_are_private_for_an_identified_caller() -> None:
     server = McpServer("test", version="1")
     server.tool(name="hello")(lambda: "hello")
     server.prompt(name="hi")(lambda: "hi")
@@ -206,7 +206,7 @@ async def test_what_needs_no_rule_is_still_cached_for_nobody_else_where_callers_
 
 
 @proves("S145", "refuses", "no result of another user")
-async def test_a_list_that_rules_cut_short_is_cached_for_nobody_else() -> None:
+async def test_a_list_filtered_by_rules_has_a_private_cache_scope() -> None:
     async with rpc_client(demo()) as peer:
         listed = (await peer.ask("tools/list")).result
 
@@ -235,7 +235,7 @@ async def test_a_list_shows_what_its_caller_may_use(version: str, by_policy: boo
 
 
 @proves("S147", "accepts", "hidden is like unknown")
-async def test_a_tool_that_is_not_hidden_answers() -> None:
+async def test_a_tool_that_its_caller_may_use_answers() -> None:
     server = demo()
     decided_by_policy(server)
     async with rpc_client(server, identity=ADMIN) as peer:
@@ -244,7 +244,7 @@ async def test_a_tool_that_is_not_hidden_answers() -> None:
 
 @proves("S147", "refuses", "hidden is like unknown")
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
-async def test_a_hidden_tool_and_an_unknown_tool_are_the_same_to_their_caller(version: str) -> None:
+async def test_a_hidden_tool_gets_the_response_of_an_unknown_tool(version: str) -> None:
     hidden, unknown = demo(), McpServer("demo", version="1.0")
     unknown.tool(scopes={"mcp:tools"}, name="whoami")(lambda: "alice")
     unknown.prompt(scopes={"mcp:tools"}, name="greeting")(lambda: "hello")
@@ -261,23 +261,21 @@ async def test_a_hidden_tool_and_an_unknown_tool_are_the_same_to_their_caller(ve
 
 
 @proves("S147", "refuses", "hidden is like unknown")
-async def test_without_a_guard_what_has_a_rule_is_not_served() -> None:
+async def test_without_a_guard_a_tool_with_a_rule_is_unknown() -> None:
     async with rpc_client(demo()) as peer:
         answer = await peer.call("whoami")
 
     assert answer.error == {"code": -32602, "message": "Unknown tool: whoami"}
 
 
-async def test_without_a_decision_of_its_own_a_call_is_left_to_the_guard_that_let_it_through() -> (
-    None
-):
+async def test_without_its_own_policy_the_server_does_not_repeat_the_guards_decision() -> None:
     # The guard's policy may know that one scope contains another; the rules alone do not.
     broad = person("alice", "mcp:everything")
     async with rpc_client(demo(), identity=broad) as peer:
         assert (await peer.call("whoami")).content_text == "alice"
 
 
-async def test_the_decision_is_asked_about_the_operation_itself() -> None:
+async def test_the_decision_gets_the_caller_and_the_operation() -> None:
     asked: list[tuple[Identity | None, Operation]] = []
     server = demo()
 

@@ -12,7 +12,7 @@ async def kept(log: EventLog) -> list[bytes]:
     return [text async for text in log.after(0)]
 
 
-async def test_a_log_keeps_its_last_events_and_no_more() -> None:
+async def test_an_event_log_keeps_a_limited_number_of_events() -> None:
     log = EventLog("s1", None)
     for number in range(MAX_EVENTS * 2):
         log.add(b"%d" % number)
@@ -22,7 +22,7 @@ async def test_a_log_keeps_its_last_events_and_no_more() -> None:
     assert b"data: %d\n" % (MAX_EVENTS * 2 - 1) in found[-1]
 
 
-async def test_a_log_of_large_events_keeps_few_and_always_the_answer() -> None:
+async def test_an_event_log_drops_old_events_beyond_its_size_and_keeps_the_last() -> None:
     log = EventLog("s1", None)
     for _ in range(10):
         log.add(b"x" * (MAX_BYTES // 3))
@@ -33,7 +33,7 @@ async def test_a_log_of_large_events_keeps_few_and_always_the_answer() -> None:
     assert b"yyy" in found[0]
 
 
-def test_a_session_keeps_its_last_logs() -> None:
+def test_a_session_keeps_a_limited_number_of_event_logs() -> None:
     session = Session(None, {}, resumable=True)
     logs = [session.new_event_log(None) for _ in range(MAX_LOGS + 1)]
     first, last = logs[0], logs[-1]
@@ -45,14 +45,14 @@ def test_a_session_keeps_its_last_logs() -> None:
 
 
 @pytest.mark.parametrize("event_id", ["", "s1", "s1.", "s1.x", "s1.-1", "s1.1e3", "s1." + "9" * 20])
-def test_an_event_id_that_was_not_given_is_of_no_stream(event_id: str) -> None:
+def test_an_unknown_event_id_has_no_event_log(event_id: str) -> None:
     session = Session(None, {}, resumable=True)
     session.new_event_log(None)
 
     assert session.find_event_log(event_id, None) is None
 
 
-def test_a_session_subscribes_to_so_many_resources_and_no_more() -> None:
+def test_a_session_has_a_limited_number_of_subscriptions() -> None:
     session = Session(None, {}, resumable=True)
     for number in range(MAX_SUBSCRIBED):
         session.subscribe(f"a://{number}", None)
@@ -60,7 +60,7 @@ def test_a_session_subscribes_to_so_many_resources_and_no_more() -> None:
         session.subscribe("a://more", None)
 
 
-def test_of_what_a_client_declares_only_what_is_asked_for_is_kept() -> None:
+def test_a_session_keeps_only_the_capabilities_that_are_used() -> None:
     declared = {"elicitation": {"form": {"x": "y" * 1000}, "z": 1}, "sampling": {}, "roots": 5}
     session = Session(None, {**declared, "experimental": {"big": "x" * 1000}}, resumable=True)
 

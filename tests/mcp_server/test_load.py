@@ -72,7 +72,7 @@ async def line_to(
             writer.close()
 
 
-async def test_requests_in_one_breath_are_answered_in_their_order() -> None:
+async def test_pipelined_requests_are_answered_in_order() -> None:
     async with line_to(plain()) as (reader, writer, _):
         writer.write(b"".join(request(f"t{number}", number) for number in range(50)))
         answers = [await read_answer(reader) for _ in range(50)]
@@ -80,7 +80,7 @@ async def test_requests_in_one_breath_are_answered_in_their_order() -> None:
     assert [one["id"] for one in answers] == list(range(50))
 
 
-async def test_a_client_that_sends_letter_by_letter_is_served() -> None:
+async def test_a_request_sent_byte_by_byte_is_served() -> None:
     async with line_to(plain()) as (reader, writer, _):
         for letter in request("slow"):
             writer.write(bytes([letter]))
@@ -92,7 +92,7 @@ async def test_a_client_that_sends_letter_by_letter_is_served() -> None:
 
 
 @pytest.mark.parametrize("cut", [10, 150, -1])
-async def test_a_client_that_goes_in_the_middle_of_its_request_leaves_others_served(
+async def test_a_disconnect_during_a_request_does_not_affect_other_clients(
     cut: int,
 ) -> None:
     async with line_to(plain()) as (reader, writer, base):
@@ -108,7 +108,7 @@ async def test_a_client_that_goes_in_the_middle_of_its_request_leaves_others_ser
 
 
 @pytest.mark.parametrize("member", ["inputResponses", "requestState", "_meta"])
-async def test_a_deep_message_is_refused_and_breaks_nothing(member: str) -> None:
+async def test_a_deeply_nested_message_is_refused(member: str) -> None:
     deep = b'{"a":' * 50_000 + b"1" + b"}" * 50_000
     body = request("x").partition(b"\r\n\r\n")[2].replace(b'"_meta"', b'"was"', 1)
     body = body.replace(b'"params": {', b'"params": {"%b":%b,' % (member.encode(), deep), 1)
@@ -151,7 +151,7 @@ def token_of(subject: str) -> str:
 
 
 @proves("S141", "refuses", "streams end with tokens")
-async def test_a_listener_is_cut_off_when_its_token_is_over() -> None:
+async def test_a_subscription_stream_ends_when_its_token_expires() -> None:
     wanted = {"notifications": {"toolsListChanged": True}}
     async with guarded(token_of("alice"), seconds_left=0.3) as (caller, server):
         async with caller.stream("subscriptions/listen", wanted) as events:
@@ -167,7 +167,7 @@ async def test_a_listener_is_cut_off_when_its_token_is_over() -> None:
 
 
 @proves("S142", "accepts", "foreign sessions and handles")
-async def test_a_session_lives_behind_the_guard() -> None:
+async def test_a_session_works_behind_the_guard() -> None:
     async with guarded(token_of("alice"), "2025-11-25") as (caller, _):
         session = await caller.initialize({"elicitation": {}})
         async with caller.stream("tools/call", {"name": "ask", "arguments": {}}) as events:
@@ -184,7 +184,7 @@ async def test_a_session_lives_behind_the_guard() -> None:
 
 
 @proves("S142", "refuses", "foreign sessions and handles")
-async def test_a_session_behind_the_guard_is_closed_to_others() -> None:
+async def test_behind_the_guard_another_caller_cannot_use_a_session() -> None:
     async with guarded(token_of("alice"), "2025-11-25") as (caller, _):
         await caller.initialize({"elicitation": {}})
         others = {"authorization": f"Bearer {token_of('bob')}"}

@@ -28,14 +28,14 @@ async def post(app: Any, path: str) -> httpx2.Response:
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/"])
-async def test_the_endpoint_answers_at_both_spellings_of_its_path(path: str) -> None:
+async def test_the_endpoint_answers_with_and_without_a_trailing_slash(path: str) -> None:
     answer = await post(server().in_front_of(FastAPI()), path)
 
     assert answer.json()["result"]["tools"][0]["name"] == "hello"
 
 
 @pytest.mark.parametrize("path", ["/", "/other", "/mcp/below", "/mcpx", "/MCP"])
-async def test_every_other_path_is_the_applications(path: str) -> None:
+async def test_every_other_path_is_passed_to_the_application(path: str) -> None:
     web = FastAPI()
 
     @web.post("/{rest:path}")
@@ -47,7 +47,7 @@ async def test_every_other_path_is_the_applications(path: str) -> None:
     assert answer.json() == f"the application has {path}"
 
 
-async def test_a_call_passes_no_dependency_of_the_application() -> None:
+async def test_a_call_does_not_run_dependencies_of_the_application() -> None:
     async def refuse() -> None:
         raise HTTPException(401)
 
@@ -57,7 +57,7 @@ async def test_a_call_passes_no_dependency_of_the_application() -> None:
 
 
 @pytest.mark.parametrize("path", ["/sub/mcp", "/sub/mcp/"])
-async def test_the_path_counts_from_where_it_is_mounted(path: str) -> None:
+async def test_the_path_is_relative_to_the_mount(path: str) -> None:
     app = FastAPI()
     app.mount("/sub", server().in_front_of(FastAPI()))
 
@@ -68,7 +68,7 @@ async def test_the_root_can_be_the_path() -> None:
     assert (await post(server().in_front_of(FastAPI(), "/"), "/")).status_code == 200
 
 
-async def test_start_and_end_are_the_applications() -> None:
+async def test_lifespan_and_websocket_are_passed_to_the_application() -> None:
     seen: list[str] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -81,7 +81,7 @@ async def test_start_and_end_are_the_applications() -> None:
     assert seen == ["lifespan", "websocket"]
 
 
-async def test_what_outlives_a_request_is_closed_before_the_application_ends() -> None:
+async def test_the_server_is_closed_before_the_application_shuts_down() -> None:
     seen: list[str] = []
     comes = iter(["lifespan.startup", "lifespan.shutdown"])
 
@@ -99,7 +99,7 @@ async def test_what_outlives_a_request_is_closed_before_the_application_ends() -
 
 
 @pytest.mark.parametrize("path", ["mcp", "", "/{tenant}/mcp"])
-def test_what_is_no_path_is_refused_at_start(path: str) -> None:
+def test_an_invalid_path_is_refused_at_start_up(path: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         server().in_front_of(FastAPI(), path)
 

@@ -50,7 +50,7 @@ def sentinel(text: str) -> str:
     ],
     ids=repr,
 )
-async def test_a_header_that_says_what_the_argument_says_is_served(
+async def test_a_parameter_header_that_matches_its_argument_is_served(
     arguments: dict[str, Any], headers: dict[str, str]
 ) -> None:
     async with rpc_client(server()) as peer:
@@ -79,7 +79,7 @@ async def test_a_header_that_says_what_the_argument_says_is_served(
     ],
     ids=repr,
 )
-async def test_a_header_that_says_something_else_is_refused(
+async def test_a_parameter_header_that_differs_from_its_argument_is_refused(
     arguments: dict[str, Any], headers: dict[str, str]
 ) -> None:
     async with rpc_client(server()) as peer:
@@ -90,7 +90,7 @@ async def test_a_header_that_says_something_else_is_refused(
 
 @proves("S150", "refuses", "headers agree with the body")
 @pytest.mark.parametrize("second", ["eu", "us"])
-async def test_a_header_that_came_twice_is_refused(second: str) -> None:
+async def test_a_duplicate_parameter_header_is_refused(second: str) -> None:
     async with rpc_client(server()) as peer:
         raw = [("mcp-param-region", "eu"), ("mcp-param-region", second)]
         answer = await _twice(peer.http, raw)
@@ -110,7 +110,7 @@ async def _twice(http: Any, raw: list[tuple[str, str]]) -> Any:
     return await http.post("/mcp", json={**body, "params": params}, headers=headers)
 
 
-async def test_a_header_with_characters_no_header_may_have_is_refused() -> None:
+async def test_a_parameter_header_with_invalid_characters_is_refused() -> None:
     async with rpc_client(server()) as peer:
         answer = await _twice(peer.http, [("mcp-param-region", b"e\xffu")])  # type: ignore[list-item]
 
@@ -124,7 +124,7 @@ async def test_legacy_revisions_have_no_parameter_headers() -> None:
     assert answer.content_text == "eu 10 False"
 
 
-async def test_an_argument_that_no_header_can_say_is_left_to_the_schema() -> None:
+async def test_an_argument_that_no_header_can_carry_is_checked_by_the_schema() -> None:
     async with rpc_client(server()) as peer:
         answer = await peer.call("query", region=["eu"])
 
@@ -151,7 +151,7 @@ def nested(a: Nested) -> None: ...
     [empty, spaced, broken, not_text, fraction, several, perhaps, twice, nested],
     ids=lambda function: function.__name__,
 )
-def test_an_annotation_for_which_clients_would_drop_the_tool_is_refused_at_start(
+def test_an_invalid_header_annotation_is_refused_at_start_up(
     function: Callable[..., Any],
 ) -> None:
     with pytest.raises(ConfigurationError) as refusal:

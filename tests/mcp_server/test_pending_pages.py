@@ -31,7 +31,7 @@ async def page_of(server: McpServer, who: Identity = ALICE) -> tuple[str, str]:
     return id_in(result["inputRequests"]["page"]["params"]["url"]), result["requestState"]
 
 
-async def test_a_page_is_for_the_one_who_was_asked() -> None:
+async def test_a_pending_page_is_accepted_for_its_user() -> None:
     server = calendar()
     page, _ = await page_of(server)
 
@@ -52,7 +52,9 @@ async def test_a_page_is_for_the_one_who_was_asked() -> None:
         pytest.param(ISSUER, "alice", lambda page, state: state, id="a-request-state"),
     ],
 )
-async def test_a_page_is_for_nobody_else(does: str, issuer: str, subject: str, alter: Any) -> None:
+async def test_a_pending_page_is_refused_for_another_user_or_an_altered_id(
+    does: str, issuer: str, subject: str, alter: Any
+) -> None:
     server = calendar()
     page, state = await page_of(server)
     shown = alter(page, state)
@@ -70,7 +72,7 @@ async def test_a_page_is_for_nobody_else(does: str, issuer: str, subject: str, a
     assert not await server.pending_pages.is_completed(ALICE, page, wait=0)
 
 
-async def test_a_page_ends_with_its_time_and_is_of_its_server_alone() -> None:
+async def test_a_pending_page_expires_and_belongs_to_one_server() -> None:
     clock, key = Clock(), b"k" * 32
     server = calendar(clock, state_key=key, state_ttl=60)
     page, _ = await page_of(server)
@@ -86,7 +88,7 @@ async def test_a_page_ends_with_its_time_and_is_of_its_server_alone() -> None:
         server.pending_pages.require(page, issuer=ISSUER, subject="alice")
 
 
-async def test_one_person_cannot_make_room_at_the_cost_of_another() -> None:
+async def test_one_user_cannot_evict_the_pending_pages_of_another() -> None:
     pages = PendingPages(RequestStateCipher(None), "test", 60, Clock())
     kept = pages.begin(ALICE, None)
     his = [pages.begin(BOB, None) for _ in range(MAX_PER_USER + 1)]
@@ -97,7 +99,7 @@ async def test_one_person_cannot_make_room_at_the_cost_of_another() -> None:
     assert len(pages) == 1 + MAX_PER_USER
 
 
-async def test_a_page_may_be_asked_for_in_one_process_and_completed_in_another() -> None:
+async def test_a_page_of_one_process_can_be_completed_in_another() -> None:
     key = b"k" * 32
     asked, elsewhere = (
         PendingPages(RequestStateCipher(key), "test", 60, Clock()) for _ in range(2)
@@ -112,7 +114,7 @@ async def test_a_page_may_be_asked_for_in_one_process_and_completed_in_another()
     assert not await elsewhere.is_completed(BOB, page, wait=0)
 
 
-async def test_what_is_over_is_forgotten() -> None:
+async def test_expired_pages_are_removed() -> None:
     clock = Clock()
     pages = PendingPages(RequestStateCipher(None), "test", 60, clock)
     for _ in range(5):

@@ -25,7 +25,7 @@ _PLAIN: st.SearchStrategy[Parameter] = st.one_of(
 
 
 @given(st.dictionaries(st.text("abcxyz_", min_size=1), _PLAIN, max_size=5))
-def test_a_plain_schema_is_the_one_that_pydantic_makes(declared: dict[str, Parameter]) -> None:
+def test_the_plain_schema_equals_the_schema_of_pydantic(declared: dict[str, Parameter]) -> None:
     ours = plain_schema(declared, additionalProperties=False)
     theirs = schema_of(adapter_of("function", declared))
 
@@ -50,7 +50,7 @@ def test_a_plain_schema_is_the_one_that_pydantic_makes(declared: dict[str, Param
         (dict, NONE_GIVEN),
     ],
 )
-def test_whatever_says_more_than_a_plain_type_is_left_to_pydantic(
+def test_an_annotation_beyond_a_plain_type_has_no_plain_schema(
     annotation: Any, default: Any
 ) -> None:
     assert plain_schema({"a": (int, NONE_GIVEN), "b": (annotation, default)}) is None

@@ -45,7 +45,7 @@ _JSON: st.SearchStrategy[Any] = (
     | st.fixed_dictionaries({"count": _JSON, "name": _JSON, "sure": _JSON})
     | st.fixed_dictionaries({"count": st.integers(), "name": st.text(), "sure": st.booleans()})
 )
-def test_what_takes_the_short_way_is_what_the_schema_admits_unchanged(
+def test_values_on_the_fast_path_are_valid_and_unchanged_by_the_validator(
     values: dict[str, Any],
 ) -> None:
     assert SIGNATURE.plain is not None
@@ -78,7 +78,7 @@ def read_by_signature(values: dict[str, Any]) -> Any:
     | st.fixed_dictionaries({"count": _JSON, "name": _JSON, "sure": _JSON})
     | st.fixed_dictionaries({"count": st.integers(), "name": st.text(), "sure": st.booleans()})
 )
-def test_arguments_are_read_as_pydantic_reads_them(values: dict[str, Any]) -> None:
+def test_arguments_are_parsed_as_pydantic_parses_them(values: dict[str, Any]) -> None:
     assert read_by_signature(values) == read_by_pydantic(values)
 
 
@@ -94,7 +94,7 @@ def test_arguments_are_read_as_pydantic_reads_them(values: dict[str, Any]) -> No
         {"count": "1", "name": "x", "sure": True},
     ],
 )
-def test_what_is_odd_or_left_out_is_for_the_validator(values: dict[str, Any]) -> None:
+def test_other_types_and_missing_values_are_not_plain(values: dict[str, Any]) -> None:
     assert SIGNATURE.plain is not None
     assert not are_plain(values, SIGNATURE.plain)
 
@@ -108,7 +108,7 @@ def test_a_parameter_with_conditions_is_never_plain(function: Any) -> None:
         signature.arguments.validator.validate_json(b'{"count":-1}', strict=True)
 
 
-def test_other_types_than_those_of_json_are_not_plain() -> None:
+def test_only_int_str_and_bool_are_plain_types() -> None:
     assert plain_types({"a": int, "b": str, "c": bool}) == {"a": int, "b": str, "c": bool}
     for annotation in (float, Any, int | None, list[int], dict, None, "int"):
         assert plain_types({"a": int, "b": annotation}) is None
@@ -124,7 +124,7 @@ def outcome_of(annotation: Any) -> ResultSchema:
 
 
 @given(st.integers() | st.text() | st.booleans())
-def test_a_plain_result_travels_as_it_would_by_the_long_way(value: Any) -> None:
+def test_a_plain_result_is_encoded_as_by_the_general_path(value: Any) -> None:
     outcome = outcome_of(type(value))
     assert outcome.plain is type(value)
     long_way = ResultSchema(outcome.schema, TypeAdapter(type(value)), outcome.wrapped)
@@ -137,7 +137,7 @@ def test_a_plain_result_travels_as_it_would_by_the_long_way(value: Any) -> None:
     assert as_json(quick.structured) == as_json(slow.structured)
 
 
-def test_a_text_that_is_not_unicode_fails_before_the_response_is_encoded() -> None:
+def test_text_with_a_lone_surrogate_fails_before_the_response_is_encoded() -> None:
     with pytest.raises(ValueError, match="surrogates"):
         outcome_of(str).encode("\udc80")
 
@@ -156,7 +156,7 @@ def as_json(value: Any) -> Any:
         (float, "x", "num"),
     ],
 )
-def test_a_result_of_another_type_than_it_was_promised_is_refused(
+def test_a_result_of_another_type_than_declared_is_refused(
     promised: type, value: Any, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
@@ -164,7 +164,7 @@ def test_a_result_of_another_type_than_it_was_promised_is_refused(
 
 
 @pytest.mark.parametrize("promised", [int, str, bool, float])
-def test_a_plain_result_is_described_as_by_the_long_way(promised: type) -> None:
+def test_the_schema_of_a_plain_result_equals_that_of_pydantic(promised: type) -> None:
     shape = typed_dict("Result", {"result": promised})
     theirs = TypeAdapter(shape).json_schema(mode="serialization", schema_generator=UntitledSchema)
     theirs.pop("title")
@@ -172,7 +172,7 @@ def test_a_plain_result_is_described_as_by_the_long_way(promised: type) -> None:
     assert json.dumps(outcome_of(promised).schema) == json.dumps(theirs)
 
 
-def test_a_number_travels_whether_or_not_it_has_a_fraction() -> None:
+def test_a_float_result_is_encoded_with_or_without_a_fraction() -> None:
     assert outcome_of(float).encode(0.5).structured == {"result": Raw(b"0.5")}
     assert outcome_of(float).encode(2).structured == {"result": Raw(b"2.0")}
     with pytest.raises(ValueError, match="not JSON compliant"):

@@ -42,7 +42,7 @@ async def get(peer: RpcClient, name: str, /, **arguments: Any) -> Any:
 
 
 @pytest.mark.parametrize("version", REVISIONS)
-async def test_a_prompt_is_filled_in_with_its_arguments_in_every_revision(version: str) -> None:
+async def test_a_prompt_is_rendered_with_its_arguments_in_every_revision(version: str) -> None:
     async with rpc_client(server_with_prompts(), version) as peer:
         answer = await get(peer, "greeting", name="Ada", times="2")
 
@@ -66,7 +66,7 @@ async def test_prompts_are_listed_with_their_arguments(version: str) -> None:
     assert ("title" in first) is (version != "2025-03-26")
 
 
-async def test_an_argument_may_go_by_another_name_and_be_described() -> None:
+async def test_a_prompt_argument_may_have_an_alias_and_a_description() -> None:
     server = McpServer("test", version="1.0")
 
     @server.prompt()
@@ -81,7 +81,7 @@ async def test_an_argument_may_go_by_another_name_and_be_described() -> None:
     assert answer.result["messages"][0]["content"]["text"] == "here"
 
 
-async def test_a_prompt_may_be_several_turns_of_several_kinds() -> None:
+async def test_a_prompt_may_have_several_messages_of_several_content_types() -> None:
     async with rpc_client(server_with_prompts()) as peer:
         messages = (await get(peer, "review")).result["messages"]
 
@@ -101,7 +101,7 @@ async def test_a_prompt_may_be_several_turns_of_several_kinds() -> None:
     ],
 )
 @pytest.mark.parametrize(("version", "status"), [(MODERN, 400), ("2025-11-25", 200)])
-async def test_arguments_that_a_prompt_does_not_take_are_a_protocol_error(
+async def test_invalid_prompt_arguments_are_a_protocol_error(
     version: str, status: int, arguments: dict[str, Any]
 ) -> None:
     async with rpc_client(server_with_prompts(), version) as peer:
@@ -112,7 +112,7 @@ async def test_arguments_that_a_prompt_does_not_take_are_a_protocol_error(
 
 
 @pytest.mark.parametrize("sent", [2, None, True, ["2"], {"n": "2"}], ids=repr)
-async def test_an_argument_that_is_not_text_is_named_as_that(sent: Any) -> None:
+async def test_a_prompt_argument_that_is_not_a_string_is_refused(sent: Any) -> None:
     async with rpc_client(server_with_prompts()) as peer:
         answer = await get(peer, "greeting", name="Ada", times=sent)
 
@@ -120,7 +120,7 @@ async def test_an_argument_that_is_not_text_is_named_as_that(sent: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["boom", "odd"])
-async def test_what_a_prompt_raises_stays_in_the_log(name: str) -> None:
+async def test_the_exception_of_a_prompt_is_logged_and_not_returned(name: str) -> None:
     with capture_logs() as logs:
         async with rpc_client(server_with_prompts()) as peer:
             answer = await get(peer, name)
@@ -131,7 +131,7 @@ async def test_what_a_prompt_raises_stays_in_the_log(name: str) -> None:
     assert logs[0]["correlation_id"] in answer.error["message"]
 
 
-async def test_a_prompt_may_refuse_in_its_authors_words() -> None:
+async def test_the_error_message_of_a_prompt_author_is_returned() -> None:
     async with rpc_client(server_with_prompts()) as peer:
         answer = await get(peer, "picky", day="Blursday")
 

@@ -19,7 +19,7 @@ def server() -> McpServer:
     return made
 
 
-async def test_discover_says_what_this_server_is_and_speaks() -> None:
+async def test_discover_returns_server_info_versions_and_capabilities() -> None:
     async with rpc_client(server()) as peer:
         result = (await peer.ask("server/discover")).result
 
@@ -34,7 +34,7 @@ async def test_discover_says_what_this_server_is_and_speaks() -> None:
 
 
 @pytest.mark.parametrize("version", LEGACY)
-async def test_initialize_agrees_to_a_version_that_is_spoken_here(version: str) -> None:
+async def test_initialize_accepts_a_supported_version(version: str) -> None:
     async with rpc_client(server(), version) as peer:
         result = (await peer.ask("initialize", {**CLIENT, "protocolVersion": version})).result
 
@@ -59,14 +59,14 @@ async def test_initialize_offers_the_latest_legacy_revision_instead_of_an_unknow
     [{"protocolVersion": 20251125}, {"capabilities": []}, {"clientInfo": None}],
     ids=lambda broken: next(iter(broken)),
 )
-async def test_initialize_needs_to_know_what_the_client_is(broken: dict[str, Any]) -> None:
+async def test_initialize_refuses_malformed_params(broken: dict[str, Any]) -> None:
     async with rpc_client(server(), "2025-11-25") as peer:
         answer = await peer.ask("initialize", {**CLIENT, **broken})
 
     assert (answer.status, answer.error["code"]) == (200, -32602)
 
 
-async def test_a_client_of_the_first_streamable_version_sends_no_header_and_is_served() -> None:
+async def test_a_client_of_2025_03_26_is_served_without_a_version_header() -> None:
     async with rpc_client(server(), "2025-03-26") as peer:
         body = {"jsonrpc": "2.0", "id": 7, "method": "tools/call"}
         body["params"] = {"name": "add", "arguments": {"a": 1, "b": 2}}
@@ -76,14 +76,14 @@ async def test_a_client_of_the_first_streamable_version_sends_no_header_and_is_s
     assert "structuredContent" not in answer.result
 
 
-async def test_ping_is_answered_with_nothing() -> None:
+async def test_ping_returns_an_empty_result() -> None:
     async with rpc_client(server(), "2025-06-18") as peer:
         assert (await peer.ask("ping")).result == {}
 
 
 @pytest.mark.parametrize("version", [*LEGACY, MODERN])
 @pytest.mark.parametrize("method", ["notifications/initialized", "notifications/cancelled"])
-async def test_a_notification_is_taken_note_of(version: str, method: str) -> None:
+async def test_a_notification_is_accepted_with_202(version: str, method: str) -> None:
     async with rpc_client(server(), version) as peer:
         headers = {"mcp-protocol-version": version, "mcp-method": method}
         answer = await peer.post({"jsonrpc": "2.0", "method": method}, headers)
@@ -95,7 +95,7 @@ async def test_a_notification_is_taken_note_of(version: str, method: str) -> Non
     "method",
     ["initialize", "ping", "logging/setLevel", "resources/subscribe", "Tools/List", "nonsense"],
 )
-async def test_a_method_that_the_modern_revision_lacks_is_404(method: str) -> None:
+async def test_an_unknown_method_is_404_in_the_modern_revision(method: str) -> None:
     async with rpc_client(server()) as peer:
         answer = await peer.ask(method, {"uri": "a://b"} if "/subscribe" in method else None)
 
@@ -104,7 +104,7 @@ async def test_a_method_that_the_modern_revision_lacks_is_404(method: str) -> No
 
 
 @pytest.mark.parametrize("method", ["server/discover", "prompts/list", "prompts/get", "nonsense"])
-async def test_a_method_that_legacy_revisions_lack_is_no_http_error(method: str) -> None:
+async def test_an_unknown_method_is_not_an_http_error_in_legacy_revisions(method: str) -> None:
     # A client of these revisions takes 404 for the end of its session.
     async with rpc_client(server(), "2025-11-25") as peer:
         answer = await peer.ask(method)
@@ -113,14 +113,14 @@ async def test_a_method_that_legacy_revisions_lack_is_no_http_error(method: str)
 
 
 @pytest.mark.parametrize("method", ["prompts/list", "prompts/get"])
-async def test_what_is_not_offered_is_an_unknown_method(method: str) -> None:
+async def test_a_method_without_its_capability_is_unknown(method: str) -> None:
     async with rpc_client(server()) as peer:
         answer = await peer.ask(method, {"name": "x"} if method.endswith("get") else None)
 
     assert (answer.status, answer.error["code"]) == (404, -32601)
 
 
-async def test_what_is_offered_later_is_announced_from_then_on() -> None:
+async def test_a_capability_added_later_is_advertised_from_then_on() -> None:
     made = server()
     async with rpc_client(made) as peer:
         before = (await peer.ask("server/discover")).result["capabilities"]
@@ -131,14 +131,14 @@ async def test_what_is_offered_later_is_announced_from_then_on() -> None:
 
 
 @pytest.mark.parametrize("given", [0, -1, 2**53 - 1, "", 'a"b', "ä"], ids=repr)
-async def test_an_answer_has_the_id_of_its_question(given: int | str) -> None:
+async def test_a_response_has_the_id_of_its_request(given: int | str) -> None:
     async with rpc_client(server()) as peer:
         assert (await peer.ask("tools/list", id=given)).message["id"] == given
 
 
 @proves("S142", "accepts", "foreign sessions and handles")
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
-async def test_a_foreign_session_id_is_ignored(version: str) -> None:
+async def test_an_unknown_session_id_is_ignored_without_sessions(version: str) -> None:
     headers = {"mcp-session-id": "somebody-elses", "last-event-id": "9"}
     async with rpc_client(server(), version) as peer:
         answer = await peer.call("add", headers, a=1, b=2)
@@ -149,7 +149,7 @@ async def test_a_foreign_session_id_is_ignored(version: str) -> None:
 
 @proves("S142", "refuses", "foreign sessions and handles")
 @pytest.mark.parametrize("version", [MODERN, *LEGACY])
-async def test_no_session_is_begun_that_somebody_could_take_over(version: str) -> None:
+async def test_without_sessions_no_session_id_is_issued(version: str) -> None:
     async with rpc_client(server(), version) as peer:
         opening = "server/discover" if version == MODERN else "initialize"
         answer = await peer.ask(opening, CLIENT)
@@ -160,7 +160,7 @@ async def test_no_session_is_begun_that_somebody_could_take_over(version: str) -
 
 @proves("S142", "refuses", "foreign sessions and handles")
 @pytest.mark.parametrize("verb", ["GET", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"])
-async def test_there_is_no_session_to_listen_to_or_to_end(verb: str) -> None:
+async def test_without_sessions_only_post_is_allowed(verb: str) -> None:
     async with rpc_client(server()) as peer:
         response = await peer.http.request(verb, "/mcp", headers={"mcp-session-id": "known"})
 

@@ -24,7 +24,7 @@ async def add(a: int, b: int) -> int:
     return a + b
 
 
-async def test_tools_are_listed_in_the_order_they_came() -> None:
+async def test_tools_are_listed_in_registration_order() -> None:
     async def zebra() -> None: ...
     async def ape() -> None: ...
 
@@ -32,7 +32,7 @@ async def test_tools_are_listed_in_the_order_they_came() -> None:
         assert await peer.tools() == ["zebra", "add", "ape"]
 
 
-async def test_what_an_author_says_of_a_tool_is_in_its_listing() -> None:
+async def test_the_list_contains_title_description_and_annotations() -> None:
     server = McpServer("test", version="1.0")
     server.tool(
         name="sum.of-two", title="Sum", description="Adds.", annotations={"readOnlyHint": True}
@@ -48,14 +48,14 @@ async def test_what_an_author_says_of_a_tool_is_in_its_listing() -> None:
     assert set(older) == {"name", "description", "inputSchema", "annotations"}
 
 
-async def test_a_list_has_one_page() -> None:
+async def test_a_cursor_is_refused_when_the_list_has_one_page() -> None:
     async with rpc_client(server_with(add)) as peer:
         answer = await peer.ask("tools/list", {"cursor": "page-2"})
 
     assert (answer.status, answer.error["code"]) == (400, -32602)
 
 
-async def test_a_decorated_function_is_still_that_function() -> None:
+async def test_the_tool_decorator_returns_the_function_unchanged() -> None:
     server = McpServer("test", version="1.0")
 
     assert server.tool()(add) is add
@@ -79,7 +79,7 @@ def opaque_result() -> threading.Thread:
         (opaque_result, "unusable-result"),
     ],
 )
-def test_a_function_that_json_cannot_call_is_refused_at_start(
+def test_an_unsupported_signature_is_refused_at_start_up(
     function: Callable[..., Any], reason: str
 ) -> None:
     with pytest.raises(ConfigurationError) as refusal:
@@ -90,28 +90,28 @@ def test_a_function_that_json_cannot_call_is_refused_at_start(
 
 
 @pytest.mark.parametrize("name", ["", "two words", "a/b", "ä", "x" * 129, "line\nbreak"])
-def test_a_name_that_no_header_could_carry_is_refused_at_start(name: str) -> None:
+def test_an_invalid_tool_name_is_refused_at_start_up(name: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         McpServer("test", version="1.0").tool(name=name or " ")(add)
 
     assert refusal.value.reason == "unusable-name"
 
 
-def test_two_tools_of_one_name_are_refused_at_start() -> None:
+def test_a_duplicate_tool_name_is_refused_at_start_up() -> None:
     with pytest.raises(ConfigurationError) as refusal:
         server_with(add, add)
 
     assert refusal.value.reason == "name-taken"
 
 
-def test_scopes_given_as_a_string_are_refused_at_start() -> None:
+def test_scopes_given_as_a_string_are_refused_at_start_up() -> None:
     with pytest.raises(ConfigurationError) as refusal:
         McpServer("test", version="1.0").tool(scopes="mcp:tools")
 
     assert refusal.value.reason == "not-a-collection"
 
 
-def test_the_rules_are_those_the_authors_wrote() -> None:
+def test_the_rule_of_a_tool_has_its_declared_scopes_and_roles() -> None:
     server = McpServer("test", version="1.0")
     server.tool(scopes={"mcp:tools", "mcp:admin"}, roles={"admin"})(add)
 
@@ -120,7 +120,7 @@ def test_the_rules_are_those_the_authors_wrote() -> None:
     assert rule.roles == {"admin"}
 
 
-async def test_a_tool_for_people_alone_is_not_shown_to_programs() -> None:
+async def test_a_tool_for_persons_is_not_listed_for_services_and_keys() -> None:
     server = McpServer("test", version="1.0")
     server.tool(kinds={"person"})(add)
     shown = {}
@@ -132,7 +132,7 @@ async def test_a_tool_for_people_alone_is_not_shown_to_programs() -> None:
     assert server.rules["tools/call", "add"].kinds == {"person"}
 
 
-def test_a_kind_that_there_is_not_is_refused_at_start() -> None:
+def test_an_unknown_kind_is_refused_at_start_up() -> None:
     with pytest.raises(ConfigurationError) as refusal:
         McpServer("test", version="1.0").tool(kinds={"human"})  # type: ignore[arg-type]
 

@@ -58,7 +58,7 @@ def notes() -> McpServer:
 
 
 @pytest.mark.parametrize("version", REVISIONS)
-async def test_text_bytes_data_and_several_things_are_read_as_what_they_are(version: str) -> None:
+async def test_text_bytes_json_and_several_contents_can_be_read(version: str) -> None:
     async with rpc_client(notes(), version, identity=ALICE) as peer:
         contents = {}
         for uri in ("notes://about", "notes://logo", "notes://all", "notes://7/page"):
@@ -74,7 +74,7 @@ async def test_text_bytes_data_and_several_things_are_read_as_what_they_are(vers
     assert (page["mimeType"], page["text"]) == ("application/json", '{"title":"Page 7"}')
 
 
-async def test_resources_and_templates_are_listed_apart_and_as_their_author_says() -> None:
+async def test_resources_and_templates_are_listed_separately_with_their_metadata() -> None:
     async with rpc_client(notes(), identity=ALICE) as peer:
         fixed = (await peer.ask("resources/list")).result
         templates = (await peer.ask("resources/templates/list")).result
@@ -96,7 +96,7 @@ async def test_resources_and_templates_are_listed_apart_and_as_their_author_says
 
 
 @proves("S146", "accepts", "user from the token alone")
-async def test_a_resource_knows_its_reader() -> None:
+async def test_a_resource_function_gets_the_caller() -> None:
     async with rpc_client(notes(), identity=ALICE) as peer:
         answer = await peer.ask("resources/read", {"uri": "notes://mine"})
 
@@ -104,7 +104,7 @@ async def test_a_resource_knows_its_reader() -> None:
     assert answer.result["cacheScope"] == "private"
 
 
-async def test_only_what_its_author_calls_shared_may_be_given_to_others() -> None:
+async def test_only_a_shared_resource_has_a_public_cache_scope() -> None:
     async with rpc_client(notes(), identity=ALICE) as peer:
         shared = (await peer.ask("resources/read", {"uri": "notes://7/page"})).result
         private = (await peer.ask("resources/read", {"uri": "notes://about"})).result
@@ -133,7 +133,7 @@ async def test_only_what_its_author_calls_shared_may_be_given_to_others() -> Non
     ],
 )
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
-async def test_what_is_not_there_is_not_found(uri: str, version: str) -> None:
+async def test_an_unknown_resource_is_not_found(uri: str, version: str) -> None:
     async with rpc_client(notes(), version, identity=ALICE) as peer:
         answer = await peer.ask("resources/read", {"uri": uri})
 
@@ -144,7 +144,7 @@ async def test_what_is_not_there_is_not_found(uri: str, version: str) -> None:
 
 @proves("S145", "refuses", "no result of another user")
 @pytest.mark.parametrize("uri", ["notes://mine", "notes://alice/plan"])
-async def test_what_is_hidden_is_not_found_and_not_listed(uri: str) -> None:
+async def test_a_hidden_resource_is_neither_found_nor_listed(uri: str) -> None:
     server = notes()
     policy = Policy(rules=server.rules)
     server.decide = lambda who, what: who is not None and policy.decide(who, what).allowed
@@ -160,7 +160,7 @@ async def test_what_is_hidden_is_not_found_and_not_listed(uri: str) -> None:
     assert templates == []
 
 
-async def test_a_failure_of_the_author_is_no_resource_and_tells_nothing() -> None:
+async def test_a_failing_resource_function_is_an_internal_error_without_details() -> None:
     server = McpServer("test", version="1.0")
 
     @server.resource("a://b")
@@ -185,14 +185,14 @@ def takes_a_name(name: str) -> str:
         *("A://{name}", "a://%61/{name}", "a://x/../{name}", "a://{name}#x"),
     ],
 )
-def test_a_uri_that_its_function_cannot_serve_is_refused_at_start(uri: str) -> None:
+def test_a_uri_that_does_not_fit_its_function_is_refused_at_start_up(uri: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         McpServer("test", version="1.0").resource(uri)(takes_a_name)
 
     assert refusal.value.reason == "unusable-uri"
 
 
-def test_two_resources_at_one_uri_are_refused_at_start() -> None:
+def test_a_duplicate_resource_uri_is_refused_at_start_up() -> None:
     server = McpServer("test", version="1.0")
     server.resource("a://{name}")(takes_a_name)
     with pytest.raises(ConfigurationError) as refusal:
@@ -230,7 +230,7 @@ TEMPLATE = {"type": "ref/resource", "uri": "notes://{owner}/{+path}"}
 
 
 @pytest.mark.parametrize("version", REVISIONS)
-async def test_an_argument_is_completed_in_the_light_of_the_others(version: str) -> None:
+async def test_completion_gets_the_other_arguments(version: str) -> None:
     async with rpc_client(completing(), version, identity=ALICE) as peer:
         params = asked(PROMPT, "framework", "fl", language="python")
         answer = await peer.ask("completion/complete", params)
@@ -240,7 +240,7 @@ async def test_an_argument_is_completed_in_the_light_of_the_others(version: str)
     assert unknown.result["completion"]["values"] == []
 
 
-async def test_at_most_a_hundred_suggestions_are_made() -> None:
+async def test_completion_returns_at_most_a_hundred_values() -> None:
     async with rpc_client(completing(), identity=ALICE) as peer:
         answer = await peer.ask("completion/complete", asked(TEMPLATE, "owner", "a"))
 
@@ -251,7 +251,9 @@ async def test_at_most_a_hundred_suggestions_are_made() -> None:
 
 @proves("S145", "refuses", "no result of another user")
 @pytest.mark.parametrize("ref", [PROMPT, TEMPLATE])
-async def test_who_may_not_use_a_thing_may_not_have_it_completed(ref: dict[str, str]) -> None:
+async def test_completion_is_refused_without_access_to_the_prompt_or_resource(
+    ref: dict[str, str],
+) -> None:
     server = completing()
     policy = Policy(rules=server.rules)
     server.decide = lambda who, what: who is not None and policy.decide(who, what).allowed
@@ -275,7 +277,7 @@ async def test_who_may_not_use_a_thing_may_not_have_it_completed(ref: dict[str, 
         {**asked(PROMPT, "framework", "x"), "context": []},
     ],
 )
-async def test_a_completion_of_nothing_is_refused(params: dict[str, Any]) -> None:
+async def test_a_malformed_completion_request_is_refused(params: dict[str, Any]) -> None:
     async with rpc_client(completing(), identity=ALICE) as peer:
         answer = await peer.ask("completion/complete", params)
 
@@ -290,7 +292,7 @@ def paged() -> McpServer:
     return server
 
 
-async def test_pages_follow_each_other_until_the_last() -> None:
+async def test_a_list_is_paged_until_the_last_page() -> None:
     async with rpc_client(paged(), identity=ALICE) as peer:
         first = (await peer.ask("tools/list")).result
         second = (await peer.ask("tools/list", {"cursor": first["nextCursor"]})).result
@@ -305,7 +307,7 @@ async def test_pages_follow_each_other_until_the_last() -> None:
 @pytest.mark.parametrize(
     "cursor", ["", "b", 5, {}, "====", base64.b64encode(b"secret").decode(), "w6Q", "\ud800"]
 )
-async def test_a_cursor_that_was_not_given_tells_nothing(cursor: Any) -> None:
+async def test_an_invalid_cursor_is_refused_without_details(cursor: Any) -> None:
     async with rpc_client(paged(), identity=ALICE) as peer:
         answer = await peer.ask("tools/list", {"cursor": cursor})
 
@@ -314,7 +316,7 @@ async def test_a_cursor_that_was_not_given_tells_nothing(cursor: Any) -> None:
     )
 
 
-async def test_a_schema_of_the_authors_own_is_published_as_it_is() -> None:
+async def test_a_custom_input_schema_is_listed_unchanged() -> None:
     schema: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
@@ -335,7 +337,7 @@ async def test_a_schema_of_the_authors_own_is_published_as_it_is() -> None:
     assert refused.result["isError"] is True
 
 
-def test_a_schema_that_is_of_no_object_is_refused_at_start() -> None:
+def test_a_schema_that_is_not_an_object_schema_is_refused_at_start_up() -> None:
     with pytest.raises(ConfigurationError) as refusal:
         McpServer("test", version="1.0").tool(input_schema={"type": "array"})(takes_a_name)
 
@@ -343,7 +345,7 @@ def test_a_schema_that_is_of_no_object_is_refused_at_start() -> None:
 
 
 @proves("S122", "refuses", "401 and 403 challenges")
-def test_one_rule_of_a_template_is_the_rule_of_all_its_uris() -> None:
+def test_the_rule_of_a_template_applies_to_all_its_uris() -> None:
     policy = Policy(
         rules={
             ("resources/read", "notes://about"): Rule(),

@@ -109,7 +109,7 @@ async def again(peer: RpcClient, state: Any, answers: Any, seat: str = "5A") -> 
     )
 
 
-async def test_a_tool_asks_and_goes_on_with_all_earlier_answers() -> None:
+async def test_a_tool_continues_with_all_earlier_answers() -> None:
     async with rpc_client(travel(), capabilities=ALL, identity=ALICE) as peer:
         first = (await peer.call("book", seat="5A")).result
         second = (await again(peer, first["requestState"], {"trip": TRIP})).result
@@ -141,7 +141,7 @@ async def test_a_tool_asks_and_goes_on_with_all_earlier_answers() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-async def test_every_method_that_may_ask_does(method: str) -> None:
+async def test_every_method_with_input_requests_supports_them(method: str) -> None:
     async with rpc_client(travel(), capabilities=ALL) as peer:
         first = (await peer.ask(method, METHODS[method])).result
         params = {**METHODS[method], "requestState": first["requestState"]}
@@ -152,7 +152,7 @@ async def test_every_method_that_may_ask_does(method: str) -> None:
     assert second.status == 200
 
 
-async def test_several_things_are_asked_at_once_and_only_what_is_missing_again() -> None:
+async def test_only_missing_answers_are_requested_again() -> None:
     roots = {"roots": [{"uri": "file:///home", "name": "home"}]}
     async with rpc_client(travel(), capabilities=ALL) as peer:
         first = (await peer.call("book_all")).result
@@ -168,7 +168,7 @@ async def test_several_things_are_asked_at_once_and_only_what_is_missing_again()
 
 
 @pytest.mark.parametrize("action", ["decline", "cancel"])
-async def test_a_user_may_refuse(action: str) -> None:
+async def test_a_user_can_decline_or_cancel(action: str) -> None:
     async with rpc_client(travel(), capabilities=ALL) as peer:
         answer = await again(peer, await first_round(peer), {"trip": {"action": action}})
 
@@ -176,7 +176,7 @@ async def test_a_user_may_refuse(action: str) -> None:
 
 
 @proves("S143", "accepts", "foreign requestState")
-async def test_a_state_is_good_for_its_caller_request_and_time() -> None:
+async def test_a_request_state_is_valid_for_its_caller_request_and_lifetime() -> None:
     clock = Clock()
     async with rpc_client(travel(clock), capabilities=ALL, identity=ALICE) as peer:
         state = await first_round(peer)
@@ -200,7 +200,7 @@ async def test_a_state_is_good_for_its_caller_request_and_time() -> None:
         lambda state: {},
     ],
 )
-async def test_an_altered_state_is_refused(altered: Any) -> None:
+async def test_an_altered_request_state_is_refused(altered: Any) -> None:
     async with rpc_client(travel(), capabilities=ALL, identity=ALICE) as peer:
         answer = await again(peer, altered(await first_round(peer)), {"trip": TRIP})
 
@@ -208,7 +208,7 @@ async def test_an_altered_state_is_refused(altered: Any) -> None:
 
 
 @proves("S143", "refuses", "foreign requestState")
-async def test_a_state_that_has_expired_is_refused() -> None:
+async def test_an_expired_request_state_is_refused() -> None:
     clock = Clock()
     async with rpc_client(travel(clock), capabilities=ALL, identity=ALICE) as peer:
         state = await first_round(peer)
@@ -230,7 +230,7 @@ def varied(**changes: Any) -> Identity:
     [varied(subject="bob"), varied(issuer="https://b.example"), varied(client_id="c2"), None],
     ids=["subject", "issuer", "client", "nobody"],
 )
-async def test_a_state_of_somebody_else_is_refused(other: Identity | None) -> None:
+async def test_a_request_state_of_another_caller_is_refused(other: Identity | None) -> None:
     server = travel(state_key=KEY)
     async with rpc_client(server, capabilities=ALL, identity=varied()) as peer:
         state = await first_round(peer)
@@ -243,7 +243,7 @@ async def test_a_state_of_somebody_else_is_refused(other: Identity | None) -> No
 
 
 @proves("S143", "refuses", "foreign requestState")
-async def test_a_state_of_another_request_is_refused() -> None:
+async def test_a_request_state_of_another_request_is_refused() -> None:
     async with rpc_client(travel(), capabilities=ALL, identity=ALICE) as peer:
         state = await first_round(peer)
         other_arguments = await again(peer, state, {"trip": TRIP}, seat="1A")
@@ -259,7 +259,7 @@ async def test_a_state_of_another_request_is_refused() -> None:
 
 
 @proves("S143", "refuses", "foreign requestState")
-async def test_a_state_of_another_server_or_key_is_refused() -> None:
+async def test_a_request_state_of_another_server_or_key_is_refused() -> None:
     async with rpc_client(travel(state_key=KEY), capabilities=ALL) as peer:
         state = await first_round(peer)
     others: list[dict[str, Any]] = [
@@ -275,7 +275,7 @@ async def test_a_state_of_another_server_or_key_is_refused() -> None:
 
 
 @pytest.mark.parametrize("key", [b"", b"short", [], [KEY, b"x"]])
-def test_a_key_that_is_none_is_refused_at_start(key: Any) -> None:
+def test_an_invalid_state_key_is_refused_at_start_up(key: Any) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         travel(state_key=key)
 
@@ -297,21 +297,21 @@ def test_a_key_that_is_none_is_refused_at_start(key: Any) -> None:
     ],
     ids=repr,
 )
-async def test_an_answer_that_is_none_is_refused(answers: Any) -> None:
+async def test_a_malformed_input_response_is_refused(answers: Any) -> None:
     async with rpc_client(travel(), capabilities=ALL) as peer:
         answer = await again(peer, await first_round(peer), answers)
 
     assert (answer.status, answer.error["code"]) == (400, -32602)
 
 
-async def test_answers_under_other_keys_are_left_aside_and_the_question_asked_again() -> None:
+async def test_responses_with_other_keys_are_ignored_and_the_input_requested_again() -> None:
     async with rpc_client(travel(), capabilities=ALL) as peer:
         answer = await again(peer, await first_round(peer), {"wrong": TRIP})
 
     assert set(answer.result["inputRequests"]) == {"trip"}
 
 
-async def test_what_was_never_asked_is_not_carried_on() -> None:
+async def test_responses_that_were_not_requested_are_not_stored_in_the_state() -> None:
     async with rpc_client(travel(), capabilities=ALL) as peer:
         answers = {"trip": TRIP, "invented": {"padding": "x" * 10_000}}
         answer = await again(peer, await first_round(peer), answers)
@@ -322,7 +322,7 @@ async def test_what_was_never_asked_is_not_carried_on() -> None:
 @pytest.mark.parametrize(
     "declared", [{}, {"sampling": {}}, {"elicitation": {"url": {}}}, {"elicitation": True}]
 )
-async def test_a_client_is_not_asked_what_it_cannot_answer(declared: dict[str, Any]) -> None:
+async def test_input_is_not_requested_without_the_capability(declared: dict[str, Any]) -> None:
     async with rpc_client(travel(), capabilities=declared) as peer:
         answer = await peer.call("book", seat="5A")
 
@@ -330,7 +330,7 @@ async def test_a_client_is_not_asked_what_it_cannot_answer(declared: dict[str, A
     assert answer.error["data"] == {"requiredCapabilities": {"elicitation": {}}}
 
 
-async def test_a_key_that_is_used_twice_is_the_authors_mistake() -> None:
+async def test_a_duplicate_input_key_is_a_tool_error() -> None:
     async with rpc_client(travel(), capabilities=ALL) as peer:
         params = {"name": "ask_twice", "inputResponses": {"same": TRIP}}
         answer = await peer.ask("tools/call", params)
@@ -338,12 +338,12 @@ async def test_a_key_that_is_used_twice_is_the_authors_mistake() -> None:
     assert answer.result["isError"] is True
 
 
-async def test_an_authors_net_for_exceptions_does_not_catch_a_question() -> None:
+async def test_an_except_clause_of_the_author_does_not_catch_an_input_request() -> None:
     async with rpc_client(travel(), capabilities=ALL) as peer:
         assert (await peer.call("swallow")).result["resultType"] == "input_required"
 
 
-async def test_a_question_from_within_a_group_of_tasks_is_asked() -> None:
+async def test_an_input_request_inside_a_task_group_is_sent() -> None:
     server = McpServer("test", version="1.0")
 
     @server.tool()
@@ -368,11 +368,11 @@ async def test_a_question_from_within_a_group_of_tasks_is_asked() -> None:
             await peer.call("stopping")
 
 
-def test_a_refusal_to_be_asked_is_one_that_authors_can_name() -> None:
+def test_missing_capability_is_an_exception() -> None:
     assert issubclass(MissingCapability, Exception)
 
 
-async def test_a_form_that_no_client_can_draw_is_the_authors_mistake() -> None:
+async def test_a_nested_form_schema_is_a_tool_error() -> None:
     server = McpServer("test", version="1.0")
 
     @dataclass

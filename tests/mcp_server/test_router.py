@@ -33,7 +33,7 @@ async def status(app: FastAPI, path: str, verb: str = "POST") -> int:
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/"])
-async def test_the_path_is_served_with_and_without_its_slash(path: str) -> None:
+async def test_the_path_is_served_with_and_without_a_trailing_slash(path: str) -> None:
     app = FastAPI()
     app.include_router(server().router())
 
@@ -67,7 +67,7 @@ async def test_the_root_can_be_the_path() -> None:
     assert await status(app, "/") == 200
 
 
-async def test_a_path_may_be_written_with_a_slash_at_its_end() -> None:
+async def test_a_configured_path_may_have_a_trailing_slash() -> None:
     app = FastAPI()
     app.include_router(server().router("/mcp/"))
 
@@ -75,7 +75,7 @@ async def test_a_path_may_be_written_with_a_slash_at_its_end() -> None:
     assert await status(app, "/mcp/") == 200
 
 
-async def test_the_other_routes_of_the_application_stay_what_they_are() -> None:
+async def test_other_routes_of_the_application_are_unchanged() -> None:
     app = FastAPI()
 
     @app.get("/mcp/health")
@@ -99,9 +99,7 @@ async def test_the_endpoint_works_inside_middleware() -> None:
 
 @pytest.mark.parametrize("where", ["application", "inclusion", "router"])
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/"])
-async def test_the_dependencies_of_the_application_guard_this_door_too(
-    where: str, path: str
-) -> None:
+async def test_dependencies_of_the_application_apply_to_the_endpoint(where: str, path: str) -> None:
     async def refuse() -> None:
         raise HTTPException(401)
 
@@ -114,7 +112,7 @@ async def test_the_dependencies_of_the_application_guard_this_door_too(
     assert await status(app, path) == 401
 
 
-async def test_a_dependency_that_lets_through_lets_through() -> None:
+async def test_a_dependency_that_does_not_raise_lets_the_request_pass() -> None:
     async def nothing() -> None: ...
 
     app = FastAPI(dependencies=[Depends(nothing)])
@@ -140,14 +138,14 @@ async def test_two_servers_share_an_application() -> None:
 
 
 @pytest.mark.parametrize("path", ["mcp", "", "/{tenant}/mcp"])
-def test_what_is_no_path_is_refused_at_start(path: str) -> None:
+def test_an_invalid_path_is_refused_at_start_up(path: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         server().router(path)
 
     assert refusal.value.reason == "unusable-path"
 
 
-async def test_what_outlives_a_request_ends_with_the_application_that_includes_it() -> None:
+async def test_subscriptions_end_with_the_lifespan_of_the_application() -> None:
     made, seen = McpServer("test", version="1", subscriptions=True), list[str]()
 
     @asynccontextmanager

@@ -58,7 +58,7 @@ async def answer(caller: SessionClient, question: dict[str, Any], **message: Any
 
 
 @pytest.mark.parametrize("version", LEGACY[1:])
-async def test_a_tool_asks_on_its_own_stream_and_waits_where_it_stands(version: str) -> None:
+async def test_a_tool_elicits_on_its_own_stream_and_waits_for_the_response(version: str) -> None:
     async with session_client(asking(), version, identity=ALICE) as caller:
         session = await caller.initialize(ALL)
         async with caller.stream("tools/call", {"name": "greet", "arguments": {}}) as events:
@@ -75,7 +75,7 @@ async def test_a_tool_asks_on_its_own_stream_and_waits_where_it_stands(version: 
     assert last[0]["result"]["content"][0]["text"] == "hello {'name': 'Al'}"
 
 
-async def test_several_questions_are_asked_at_once() -> None:
+async def test_several_requests_to_the_client_are_sent_at_once() -> None:
     async with session_client(asking(), "2025-11-25") as caller:
         await caller.initialize(ALL)
         async with caller.stream("tools/call", {"name": "both", "arguments": {}}) as events:
@@ -98,7 +98,7 @@ async def test_several_questions_are_asked_at_once() -> None:
         {"result": 5},
     ],
 )
-async def test_a_bad_answer_is_the_tools_failure(message: dict[str, Any]) -> None:
+async def test_a_malformed_elicitation_response_is_a_tool_error(message: dict[str, Any]) -> None:
     async with session_client(asking(), "2025-11-25") as caller:
         await caller.initialize(ALL)
         async with caller.stream("tools/call", {"name": "greet", "arguments": {}}) as events:
@@ -111,7 +111,9 @@ async def test_a_bad_answer_is_the_tools_failure(message: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("declared", [None, {"sampling": {}}])
-async def test_a_client_that_cannot_be_asked_is_not(declared: dict[str, Any] | None) -> None:
+async def test_a_client_without_the_elicitation_capability_gets_no_elicitation(
+    declared: dict[str, Any] | None,
+) -> None:
     async with session_client(asking(), "2025-11-25") as caller:
         if declared is not None:
             await caller.initialize(declared)
@@ -122,7 +124,7 @@ async def test_a_client_that_cannot_be_asked_is_not(declared: dict[str, Any] | N
 
 @proves("S142", "refuses", "foreign sessions and handles")
 @pytest.mark.parametrize("other", [BOB, None, person("alice2")], ids=["bob", "nobody", "alice2"])
-async def test_a_session_is_closed_to_everybody_else(other: Identity | None) -> None:
+async def test_another_caller_cannot_use_a_session(other: Identity | None) -> None:
     server = asking()
     async with session_client(server, "2025-11-25", identity=ALICE) as caller:
         taken = await caller.initialize(ALL)
@@ -150,7 +152,7 @@ async def test_a_session_is_closed_to_everybody_else(other: Identity | None) -> 
 
 
 @proves("S142", "accepts", "foreign sessions and handles")
-async def test_a_session_that_was_ended_is_over() -> None:
+async def test_a_deleted_session_is_not_found() -> None:
     async with session_client(asking(), "2025-11-25", identity=ALICE) as caller:
         await caller.initialize()
         own = await caller.ask("tools/list")
@@ -161,7 +163,7 @@ async def test_a_session_that_was_ended_is_over() -> None:
     assert (ended.status_code, after.status_code) == (204, 404)
 
 
-async def test_a_request_without_its_session_is_served_for_what_it_is() -> None:
+async def test_without_a_session_only_sessionless_methods_are_served() -> None:
     async with session_client(asking(), "2025-11-25") as caller:
         listed = await caller.ask("tools/list")
         subscribed = await caller.ask("resources/subscribe", {"uri": "notes://a"})
@@ -173,7 +175,7 @@ async def test_a_request_without_its_session_is_served_for_what_it_is() -> None:
     assert listened.status_code == 400
 
 
-async def test_a_modern_client_needs_no_session_and_gets_none() -> None:
+async def test_a_modern_request_ignores_the_session_id() -> None:
     async with rpc_client(asking(), MODERN) as peer:
         headers = {"mcp-session-id": "whatever"}
         answer = await peer.ask("tools/list", headers=headers)
@@ -181,7 +183,7 @@ async def test_a_modern_client_needs_no_session_and_gets_none() -> None:
     assert "result" in answer.message
 
 
-async def test_a_subscribed_resource_is_heard_of_on_the_standalone_stream() -> None:
+async def test_resource_updates_are_sent_on_the_standalone_stream() -> None:
     async with session_client(asking(), "2025-11-25") as caller:
         await caller.initialize()
         assert "result" in await caller.ask("resources/subscribe", {"uri": "notes://a"})
@@ -196,7 +198,7 @@ async def test_a_subscribed_resource_is_heard_of_on_the_standalone_stream() -> N
     assert heard["params"] == {"uri": "notes://b"}
 
 
-async def test_what_is_not_there_cannot_be_subscribed_to() -> None:
+async def test_an_unknown_resource_cannot_be_subscribed_to() -> None:
     async with session_client(asking(), "2025-11-25") as caller:
         await caller.initialize()
         message = await caller.ask("resources/subscribe", {"uri": "notes://a/b"})
@@ -207,7 +209,7 @@ async def test_what_is_not_there_cannot_be_subscribed_to() -> None:
 @proves("S197", "accepts", "one decision everywhere")
 @proves("S197", "refuses", "one decision everywhere")
 @pytest.mark.parametrize("decides", [True, False], ids=["by-the-policy", "by-its-rules"])
-async def test_a_uri_with_a_rule_of_its_own_is_subscribed_to_by_that_rule(decides: bool) -> None:
+async def test_a_subscription_is_decided_by_the_rule_of_its_uri(decides: bool) -> None:
     server = asking()
 
     @server.resource("notes://secret", scopes={"admin"})
@@ -232,7 +234,7 @@ async def test_a_uri_with_a_rule_of_its_own_is_subscribed_to_by_that_rule(decide
 
 @proves("S197", "refuses", "one decision everywhere")
 @proves("S142", "refuses", "foreign sessions and handles")
-async def test_a_weaker_token_hears_nothing_of_what_a_stronger_one_subscribed_to() -> None:
+async def test_a_token_with_fewer_scopes_gets_no_updates_of_another_tokens_subscription() -> None:
     server = asking()
     strong, weak = person("alice", "admin"), person("alice")
     async with (
@@ -257,7 +259,7 @@ async def test_a_weaker_token_hears_nothing_of_what_a_stronger_one_subscribed_to
 
 
 @proves("S142", "refuses", "foreign sessions and handles")
-async def test_a_weaker_token_does_not_come_back_for_the_answer_to_a_stronger_one() -> None:
+async def test_a_token_with_fewer_scopes_cannot_resume_the_stream_of_another_token() -> None:
     server = asking()
     strong, weak = person("alice", "admin"), person("alice")
     async with (
@@ -274,14 +276,14 @@ async def test_a_weaker_token_does_not_come_back_for_the_answer_to_a_stronger_on
     assert stolen == []
 
 
-async def test_a_second_standalone_stream_takes_the_place_of_the_first() -> None:
+async def test_a_second_standalone_stream_replaces_the_first() -> None:
     async with session_client(asking(), "2025-11-25") as caller:
         await caller.initialize()
         async with caller.standalone_stream() as first, caller.standalone_stream():
             assert await first.rest() == []
 
 
-async def test_a_client_may_hang_up_and_come_back_for_the_answer() -> None:
+async def test_a_client_can_resume_a_stream_after_a_disconnect() -> None:
     async with session_client(asking(), "2025-11-25") as caller:
         await caller.initialize()
         await caller.ask("logging/setLevel", {"level": "debug"})
@@ -303,7 +305,9 @@ async def test_a_client_may_hang_up_and_come_back_for_the_answer() -> None:
     assert everything[-1]["id"] == 9
 
 
-async def test_work_goes_on_while_its_client_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_tool_continues_while_its_client_is_disconnected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("doorward.mcp_server.http.disconnect.WATCH_AFTER_SECONDS", 0)
     server = McpServer("test", version="1.0")
     back = asyncio.Event()
@@ -326,7 +330,7 @@ async def test_work_goes_on_while_its_client_is_away(monkeypatch: pytest.MonkeyP
 
 
 @proves("S142", "refuses", "foreign sessions and handles")
-async def test_nobody_else_can_come_back_for_an_answer() -> None:
+async def test_another_caller_cannot_resume_a_stream() -> None:
     server = asking()
     async with session_client(server, "2025-11-25", identity=ALICE) as caller:
         session = await caller.initialize()
@@ -343,7 +347,7 @@ async def test_nobody_else_can_come_back_for_an_answer() -> None:
             assert await empty.rest() == []
 
 
-async def test_older_clients_get_no_event_without_a_message() -> None:
+async def test_clients_before_2025_11_25_get_no_event_ids() -> None:
     async with session_client(asking(), "2025-06-18") as caller:
         await caller.initialize()
         await caller.ask("logging/setLevel", {"level": "debug"})
@@ -355,7 +359,7 @@ async def test_older_clients_get_no_event_without_a_message() -> None:
 
 
 @pytest.mark.parametrize("level", [None, "loud", 5])
-async def test_a_level_that_is_none_is_refused(level: Any) -> None:
+async def test_an_unknown_log_level_is_refused(level: Any) -> None:
     async with session_client(asking(), "2025-11-25") as caller:
         await caller.initialize()
         message = await caller.ask("logging/setLevel", {"level": level})
@@ -370,7 +374,7 @@ class Clock:
         return self.now
 
 
-def test_sessions_end_when_nobody_used_them_for_long() -> None:
+def test_idle_sessions_expire() -> None:
     clock = Clock()
     sessions = Sessions(clock, limit=10, idle=60)
     session = Session(principal_of(ALICE), {}, resumable=True)
@@ -382,7 +386,7 @@ def test_sessions_end_when_nobody_used_them_for_long() -> None:
         sessions.find(session.id, principal_of(ALICE))
 
 
-def test_one_caller_cannot_push_out_the_sessions_of_another() -> None:
+def test_one_caller_cannot_evict_the_sessions_of_another() -> None:
     sessions = Sessions(Clock(), limit=10_000, idle=60)
     kept = Session(principal_of(ALICE), {}, resumable=True)
     sessions.begin(kept)
@@ -398,7 +402,7 @@ def test_one_caller_cannot_push_out_the_sessions_of_another() -> None:
     assert sessions.find(of_bob[-1].id, principal_of(BOB)) is of_bob[-1]
 
 
-async def test_an_answer_to_nothing_is_taken_and_dropped() -> None:
+async def test_a_response_to_an_unknown_request_is_accepted_and_dropped() -> None:
     async with session_client(asking(), "2025-11-25") as caller:
         await caller.initialize(ALL)
         response = await caller.post({"jsonrpc": "2.0", "id": "guess", "result": {}})
@@ -406,7 +410,7 @@ async def test_an_answer_to_nothing_is_taken_and_dropped() -> None:
     assert response.status_code == 202
 
 
-async def test_a_client_that_hangs_up_over_a_question_stops_the_tool() -> None:
+async def test_a_disconnect_during_an_elicitation_stops_the_tool() -> None:
     server = McpServer("test", version="1.0")
     stopped = asyncio.Event()
 

@@ -37,9 +37,7 @@ def content_text(result: Any) -> str:
 
 
 @pytest.mark.parametrize(("mode", "version"), MODES)
-async def test_the_official_python_client_answers_what_a_tool_asks(
-    mode: Mode, version: str
-) -> None:
+async def test_the_official_python_client_answers_input_requests(mode: Mode, version: str) -> None:
     async with (
         serving(everything().asgi) as base,
         Client(
@@ -63,7 +61,7 @@ async def test_the_official_python_client_answers_what_a_tool_asks(
 
 
 @pytest.mark.parametrize(("mode", "version"), MODES)
-async def test_the_official_python_client_reads_completes_and_hears_of_progress(
+async def test_the_official_python_client_reads_completes_and_receives_progress(
     mode: Mode, version: str
 ) -> None:
     told: list[tuple[float, float | None]] = []
@@ -88,7 +86,7 @@ async def test_the_official_python_client_reads_completes_and_hears_of_progress(
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_the_fastmcp_client_answers_what_a_tool_asks(mode: Mode) -> None:
+async def test_the_fastmcp_client_answers_elicitations(mode: Mode) -> None:
     async def answer(message: str, kind: Any, params: Any, context: Any) -> Any:
         return {"name": "Al"}
 

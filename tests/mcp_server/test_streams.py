@@ -39,7 +39,9 @@ def calling(name: str = "work", **meta: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", [*LEGACY, MODERN])
-async def test_progress_is_told_on_the_stream_of_its_request_and_only_grows(version: str) -> None:
+async def test_progress_is_sent_on_the_stream_of_its_request_in_ascending_order(
+    version: str,
+) -> None:
     async with rpc_client(server_that_reports(), version) as peer:
         answer = await peer.ask("tools/call", calling(progressToken="t"))
 
@@ -54,7 +56,7 @@ async def test_progress_is_told_on_the_stream_of_its_request_and_only_grows(vers
 
 
 @pytest.mark.parametrize("token", [None, True, [], {}])
-async def test_without_a_token_the_answer_is_plain_json(token: Any) -> None:
+async def test_without_a_progress_token_the_response_is_json(token: Any) -> None:
     async with rpc_client(server_that_reports()) as peer:
         answer = await peer.ask("tools/call", calling(**{"progressToken": token} if token else {}))
 
@@ -62,7 +64,7 @@ async def test_without_a_token_the_answer_is_plain_json(token: Any) -> None:
     assert answer.content_text == "done"
 
 
-async def test_a_client_that_reads_no_streams_gets_the_answer_alone() -> None:
+async def test_a_client_that_accepts_only_json_gets_only_the_response() -> None:
     async with rpc_client(server_that_reports()) as peer:
         headers = {"accept": "application/json"}
         answer = await peer.ask("tools/call", calling(progressToken=1), headers=headers)
@@ -71,7 +73,7 @@ async def test_a_client_that_reads_no_streams_gets_the_answer_alone() -> None:
     assert answer.content_text == "done"
 
 
-async def test_log_messages_are_those_of_the_level_the_request_asks_for() -> None:
+async def test_log_messages_are_filtered_by_the_level_of_the_request() -> None:
     async with rpc_client(server_that_reports()) as peer:
         everything = await peer.ask("tools/call", calling(**{LOG_LEVEL: "debug"}))
         errors = await peer.ask("tools/call", calling(**{LOG_LEVEL: "error"}))
@@ -83,7 +85,7 @@ async def test_log_messages_are_those_of_the_level_the_request_asks_for() -> Non
     assert (nonsense.status, nonsense.error["code"]) == (400, -32602)
 
 
-async def test_a_failure_after_the_first_report_is_still_an_answer() -> None:
+async def test_a_failure_after_the_first_progress_report_is_still_a_response() -> None:
     async with rpc_client(server_that_reports()) as peer:
         answer = await peer.ask("tools/call", calling("fail", progressToken=1))
 
@@ -92,7 +94,7 @@ async def test_a_failure_after_the_first_report_is_still_an_answer() -> None:
     assert "secret" not in answer.text
 
 
-async def test_hanging_up_in_the_middle_of_a_stream_stops_the_work() -> None:
+async def test_a_disconnect_during_a_stream_stops_the_tool() -> None:
     server = McpServer("test", version="1.0")
     stopped = asyncio.Event()
 
@@ -149,7 +151,7 @@ async def acknowledged(events: EventReader) -> dict[str, Any]:
     return granted
 
 
-async def test_a_listener_hears_of_what_it_asked_for_and_of_nothing_else() -> None:
+async def test_a_subscription_stream_gets_only_the_requested_notifications() -> None:
     wanted = {"toolsListChanged": True, "resourceSubscriptions": ["notes://open"]}
     async with session_client(watched()) as caller:
         params = {"notifications": wanted}
@@ -172,7 +174,7 @@ async def test_a_listener_hears_of_what_it_asked_for_and_of_nothing_else() -> No
 
 
 @proves("S145", "refuses", "no result of another user")
-async def test_a_listener_is_granted_only_what_it_may_read() -> None:
+async def test_a_subscription_stream_is_granted_only_readable_resources() -> None:
     asked = ["notes://open", "notes://closed", "notes://none", "notes://of/alice", "notes://of/.."]
     async with session_client(watched()) as caller:
         params = {"notifications": {"resourceSubscriptions": asked, "promptsListChanged": False}}
@@ -192,14 +194,14 @@ async def test_a_listener_is_granted_only_what_it_may_read() -> None:
         {"notifications": {"resourceSubscriptions": ["a://b"] * 1001}},
     ],
 )
-async def test_a_filter_that_is_none_is_refused(params: dict[str, Any]) -> None:
+async def test_a_malformed_notification_filter_is_refused(params: dict[str, Any]) -> None:
     async with rpc_client(watched()) as peer:
         answer = await peer.ask("subscriptions/listen", params)
 
     assert (answer.status, answer.error["code"]) == (400, -32602)
 
 
-async def test_a_listener_that_reads_no_streams_is_told_so() -> None:
+async def test_a_subscription_without_event_stream_in_accept_is_a_406() -> None:
     async with rpc_client(watched()) as peer:
         headers = {"accept": "application/json"}
         answer = await peer.ask("subscriptions/listen", {"notifications": {}}, headers=headers)
@@ -207,7 +209,7 @@ async def test_a_listener_that_reads_no_streams_is_told_so() -> None:
     assert answer.status == 406
 
 
-async def test_a_server_that_offers_no_subscriptions_has_no_such_method() -> None:
+async def test_without_subscriptions_listen_is_an_unknown_method() -> None:
     server = server_that_reports()
     async with rpc_client(server) as peer:
         answer = await peer.ask("subscriptions/listen", {"notifications": {}})
@@ -220,7 +222,7 @@ async def test_a_server_that_offers_no_subscriptions_has_no_such_method() -> Non
     assert refusal.value.reason == "no-subscriptions"
 
 
-async def test_the_end_of_the_process_ends_every_stream_with_a_last_word() -> None:
+async def test_closing_the_server_ends_every_stream_with_a_result() -> None:
     server = watched()
     async with (
         session_client(server) as caller,
@@ -236,7 +238,7 @@ async def test_the_end_of_the_process_ends_every_stream_with_a_last_word() -> No
     ]
 
 
-async def test_a_quiet_stream_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_idle_stream_gets_keep_alive_comments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "doorward.mcp_server.features.subscription_streams.KEEP_ALIVE_SECONDS", 0.01
     )
@@ -255,7 +257,7 @@ async def test_a_quiet_stream_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> 
     assert events.comments > before
 
 
-async def test_a_slow_listener_is_told_once_of_many_changes() -> None:
+async def test_repeated_changes_are_merged_for_a_slow_listener() -> None:
     from doorward.mcp_server.streams.subscriptions import Subscription, Subscriptions
 
     hub, slow = Subscriptions(), Subscription(["tools"])
@@ -270,7 +272,7 @@ async def test_a_slow_listener_is_told_once_of_many_changes() -> None:
 
 
 @pytest.mark.e2e
-async def test_a_thousand_streams_hear_of_a_change() -> None:
+async def test_a_thousand_streams_receive_a_change() -> None:
     server = watched()
     async with session_client(server) as caller:
 
@@ -293,7 +295,7 @@ async def test_a_thousand_streams_hear_of_a_change() -> None:
     assert sorted(map(int, heard)) == list(range(1000))
 
 
-async def test_what_was_listened_to_is_forgotten_when_the_client_hangs_up() -> None:
+async def test_a_disconnect_removes_the_subscription() -> None:
     server = watched()
     async with session_client(server) as caller:
         assert isinstance(caller, SessionClient)

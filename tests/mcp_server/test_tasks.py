@@ -92,7 +92,9 @@ async def until(peer: RpcClient, task: str, *statuses: str) -> dict[str, Any]:
         ("break", "failed", "error"),
     ],
 )
-async def test_a_task_ends_as_its_tool_does(then: str, status: str, member: str) -> None:
+async def test_the_final_status_of_a_task_is_that_of_its_tool(
+    then: str, status: str, member: str
+) -> None:
     async with rpc_client(working(), capabilities=TASKS, identity=ALICE) as peer:
         created = (await peer.call("work", then=then)).result
         found = await until(peer, created["taskId"], "completed", "failed")
@@ -110,7 +112,7 @@ async def test_a_task_ends_as_its_tool_does(then: str, status: str, member: str)
         assert found["result"]["isError"] is (then == "fail")
 
 
-async def test_a_task_that_stops_itself_is_not_polled_for_ever() -> None:
+async def test_a_task_that_cancels_itself_ends_as_failed() -> None:
     async with rpc_client(working(), capabilities=TASKS, identity=ALICE) as peer:
         found = await until(peer, await begin(peer, "work", then="stop"), "failed")
 
@@ -118,7 +120,7 @@ async def test_a_task_that_stops_itself_is_not_polled_for_ever() -> None:
 
 
 @proves("S144", "accepts", "foreign tasks")
-async def test_a_task_is_its_principals_to_follow_answer_and_cancel() -> None:
+async def test_the_principal_of_a_task_can_get_and_cancel_it() -> None:
     async with rpc_client(working(), capabilities=TASKS, identity=ALICE) as peer:
         task = await begin(peer, "work", then="hang")
         followed = (await get(peer, task)).result
@@ -145,9 +147,7 @@ def varied(**changes: Any) -> Identity:
     ids=["subject", "issuer", "client", "nobody"],
 )
 @pytest.mark.parametrize("method", ["tasks/get", "tasks/update", "tasks/cancel"])
-async def test_a_task_is_closed_to_others_who_know_its_id(
-    method: str, other: Identity | None
-) -> None:
+async def test_another_principal_cannot_use_a_task_id(method: str, other: Identity | None) -> None:
     server = working()
     async with rpc_client(server, capabilities=TASKS, identity=varied()) as peer:
         task = await begin(peer, "work", then="hang")
@@ -165,7 +165,7 @@ async def test_a_task_is_closed_to_others_who_know_its_id(
 
 
 @proves("S144", "refuses", "foreign tasks")
-async def test_a_task_is_closed_to_its_principal_too_once_the_tool_is() -> None:
+async def test_a_principal_without_access_to_the_tool_cannot_get_its_task() -> None:
     server = working()
     policy = Policy(rules=server.rules)
     server.decide = lambda who, what: who is not None and policy.decide(who, what).allowed
@@ -177,9 +177,7 @@ async def test_a_task_is_closed_to_its_principal_too_once_the_tool_is() -> None:
 
 @proves("S144", "accepts", "foreign tasks")
 @proves("S144", "refuses", "foreign tasks")
-async def test_without_a_decision_a_task_is_for_a_token_that_holds_what_the_first_one_held() -> (
-    None
-):
+async def test_without_a_policy_a_task_requires_the_scopes_of_the_first_token() -> None:
     server = working(subscriptions=True)
     strong, weak = person("alice", "mcp:work", "mcp:more"), person("alice", "mcp:more")
     async with rpc_client(server, capabilities=TASKS, identity=person("alice", "mcp:work")) as peer:
@@ -207,7 +205,7 @@ async def test_without_a_decision_a_task_is_for_a_token_that_holds_what_the_firs
 
 
 @proves("S144", "refuses", "foreign tasks")
-async def test_nobody_else_hears_of_a_task() -> None:
+async def test_another_caller_gets_no_task_notifications() -> None:
     server = working(subscriptions=True)
     async with rpc_client(server, capabilities=TASKS, identity=ALICE) as peer:
         task = await begin(peer, "work", then="hang")
@@ -233,7 +231,7 @@ async def test_nobody_else_hears_of_a_task() -> None:
     assert granted == [[task], []]
 
 
-async def test_a_client_that_does_not_know_tasks_gets_the_result_or_a_reason() -> None:
+async def test_a_client_without_the_task_extension_gets_the_result_or_an_error() -> None:
     async with rpc_client(working(), identity=ALICE) as peer:
         at_once = await peer.call("work")
         refused = [await peer.call("only_as_task"), await peer.call("ask_first")]
@@ -247,7 +245,7 @@ async def test_a_client_that_does_not_know_tasks_gets_the_result_or_a_reason() -
         assert answer.error["data"] == {"requiredCapabilities": {"extensions": {EXTENSION: {}}}}
 
 
-async def test_a_task_asks_and_goes_on_when_all_is_answered() -> None:
+async def test_a_task_continues_when_all_input_is_provided() -> None:
     async with rpc_client(working(), capabilities=TASKS) as peer:
         task = await begin(peer, "ask")
         asked = await until(peer, task, "input_required")
@@ -268,7 +266,7 @@ async def test_a_task_asks_and_goes_on_when_all_is_answered() -> None:
     assert done["result"]["content"][0]["text"] == "{'name': 'Al'} decline"
 
 
-async def test_a_tool_may_ask_in_rounds_and_become_a_task_then() -> None:
+async def test_a_tool_can_request_input_before_it_becomes_a_task() -> None:
     async with rpc_client(working(), capabilities=TASKS) as peer:
         at_once = await peer.call("ask_first", at_once=True)
         first = (await peer.call("ask_first")).result
@@ -289,7 +287,7 @@ async def test_a_tool_may_ask_in_rounds_and_become_a_task_then() -> None:
     assert done["result"]["content"][0]["text"] == "{'name': 'Al'} {'name': 'Al'}"
 
 
-async def test_tasks_are_forgotten_when_their_time_is_over() -> None:
+async def test_expired_tasks_are_unknown() -> None:
     clock = Clock()
     async with rpc_client(working(clock), capabilities=TASKS, identity=ALICE) as peer:
         task = await begin(peer, "work", then="hang")
@@ -302,7 +300,7 @@ async def test_tasks_are_forgotten_when_their_time_is_over() -> None:
     assert after.error["message"] == "Unknown task"
 
 
-async def test_one_caller_cannot_have_all_tasks() -> None:
+async def test_the_number_of_tasks_per_caller_is_limited() -> None:
     server = working()
     async with rpc_client(server, capabilities=TASKS, identity=ALICE) as peer:
         for _ in range(MAX_PER_CALLER):
@@ -314,7 +312,7 @@ async def test_one_caller_cannot_have_all_tasks() -> None:
     assert (refused.status, refused.error["code"]) == (503, -32603)
 
 
-async def test_the_extension_is_announced_where_a_tool_has_it() -> None:
+async def test_the_task_extension_is_advertised_when_a_tool_uses_it() -> None:
     server = working()
     async with rpc_client(server) as peer:
         capabilities = (await peer.ask("server/discover")).result["capabilities"]

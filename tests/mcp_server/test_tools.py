@@ -61,7 +61,7 @@ async def test_a_tool_is_called_with_its_arguments_in_every_revision(version: st
     assert answer.result["isError"] is False
 
 
-async def test_a_modern_result_says_that_it_is_complete_and_who_answers() -> None:
+async def test_a_modern_result_has_a_result_type_and_the_server_info() -> None:
     async with rpc_client(server_with(add)) as peer:
         result = (await peer.call("add", a=1, b=2)).result
 
@@ -74,7 +74,7 @@ async def test_a_modern_result_says_that_it_is_complete_and_who_answers() -> Non
 
 
 @pytest.mark.parametrize("version", LEGACY)
-async def test_a_result_of_a_legacy_revision_has_no_type_and_no_meta(version: str) -> None:
+async def test_a_legacy_result_has_no_result_type_and_no_meta(version: str) -> None:
     async with rpc_client(server_with(add), version) as peer:
         result = (await peer.call("add", a=1, b=2)).result
 
@@ -84,7 +84,7 @@ async def test_a_result_of_a_legacy_revision_has_no_type_and_no_meta(version: st
     assert ("structuredContent" in result) is (version != "2025-03-26")
 
 
-async def test_the_schemas_are_those_of_the_signature() -> None:
+async def test_the_schemas_are_derived_from_the_signature() -> None:
     async def ship(
         to: Annotated[Address, Field(description="Where it goes.")],
         colour: Colour = Colour.RED,
@@ -124,7 +124,7 @@ async def test_a_tool_named_like_a_method_of_a_model_keeps_its_parameter_names()
     assert answer.content_text == "1 x True"
 
 
-async def test_a_default_is_made_anew_for_each_call() -> None:
+async def test_a_default_factory_runs_for_each_call() -> None:
     fresh: Any = Field(default_factory=list)
 
     async def collect(item: str, into: list[str] = fresh) -> list[str]:
@@ -150,7 +150,7 @@ async def test_a_default_is_made_anew_for_each_call() -> None:
     ],
 )
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
-async def test_arguments_that_the_schema_refuses_never_reach_the_function(
+async def test_invalid_arguments_never_reach_the_function(
     version: str, arguments: dict[str, Any], named: str
 ) -> None:
     reached = []
@@ -168,21 +168,21 @@ async def test_arguments_that_the_schema_refuses_never_reach_the_function(
     assert not reached
 
 
-async def test_a_refusal_of_arguments_does_not_repeat_them() -> None:
+async def test_an_argument_error_does_not_repeat_the_values() -> None:
     async with rpc_client(server_with(add)) as peer:
         answer = await peer.call("add", a="hunter2", b=1)
 
     assert "hunter2" not in answer.text
 
 
-async def test_more_problems_than_a_model_can_read_are_cut_short() -> None:
+async def test_a_long_list_of_argument_errors_is_truncated() -> None:
     async with rpc_client(server_with(add)) as peer:
         answer = await peer.call("add", a=1, b=1, **{f"x{n}": n for n in range(500)})
 
     assert len(answer.content_text) < 1000
 
 
-async def test_a_number_too_large_for_other_languages_is_the_same_number_here() -> None:
+async def test_a_large_integer_is_preserved() -> None:
     with capture_logs() as logs:
         async with rpc_client(server_with(add)) as peer:
             answer = await peer.call("add", a=2**70, b=1)
@@ -191,7 +191,7 @@ async def test_a_number_too_large_for_other_languages_is_the_same_number_here() 
     assert not logs
 
 
-async def test_a_number_too_large_for_a_double_is_not_turned_into_nothing() -> None:
+async def test_a_number_too_large_for_a_double_does_not_become_none() -> None:
     async def show(x: float | None) -> str:
         return str(x)
 
@@ -204,7 +204,7 @@ async def test_a_number_too_large_for_a_double_is_not_turned_into_nothing() -> N
 
 
 @pytest.mark.parametrize("arguments", [[], "a", 1, False], ids=repr)
-async def test_arguments_that_are_no_object_are_a_protocol_error(arguments: Any) -> None:
+async def test_arguments_that_are_not_an_object_are_a_protocol_error(arguments: Any) -> None:
     async with rpc_client(server_with(add)) as peer:
         answer = await peer.ask("tools/call", {"name": "add", "arguments": arguments})
 
@@ -219,7 +219,7 @@ async def test_a_tool_without_parameters_may_be_called_without_arguments() -> No
         assert (await peer.ask("tools/call", {"name": "now"})).content_text == "noon"
 
 
-async def test_a_function_that_blocks_runs_in_a_thread_of_its_own() -> None:
+async def test_a_synchronous_function_runs_in_a_worker_thread() -> None:
     def where() -> bool:
         return threading.current_thread() is threading.main_thread()
 
@@ -227,7 +227,7 @@ async def test_a_function_that_blocks_runs_in_a_thread_of_its_own() -> None:
         assert (await peer.call("where")).content_text == "false"
 
 
-async def test_a_tool_error_reaches_the_model_in_the_authors_words() -> None:
+async def test_the_message_of_a_tool_error_is_returned() -> None:
     async def book(day: str) -> str:
         raise ToolError(f"No flight on {day}.")
 
@@ -239,7 +239,7 @@ async def test_a_tool_error_reaches_the_model_in_the_authors_words() -> None:
 
 
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
-async def test_what_else_a_tool_raises_stays_in_the_log(version: str) -> None:
+async def test_any_other_exception_of_a_tool_is_logged_and_not_returned(version: str) -> None:
     async def boom() -> str:
         raise RuntimeError("password=hunter2")
 
@@ -259,7 +259,7 @@ async def test_what_else_a_tool_raises_stays_in_the_log(version: str) -> None:
 
 @pytest.mark.parametrize("raised", [StopIteration, SystemExit, RecursionError, AssertionError])
 @pytest.mark.parametrize("in_a_thread", [False, True], ids=["async", "in-a-thread"])
-async def test_no_exception_of_a_tool_takes_the_server_with_it(
+async def test_the_server_survives_any_exception_of_a_tool(
     raised: type[BaseException], in_a_thread: bool
 ) -> None:
     async def waiting() -> str:
@@ -281,7 +281,7 @@ async def test_no_exception_of_a_tool_takes_the_server_with_it(
     [object(), {1, object()}, "\ud800", b"\xff\xfe", lambda: 1],
     ids=["object", "set", "lone-surrogate", "bytes", "function"],
 )
-async def test_a_result_that_is_not_json_is_an_error_and_not_a_crash(value: Any) -> None:
+async def test_a_result_that_json_cannot_represent_is_a_tool_error(value: Any) -> None:
     async def give() -> Any:
         return value
 
@@ -293,7 +293,7 @@ async def test_a_result_that_is_not_json_is_an_error_and_not_a_crash(value: Any)
     assert logs[0]["event"] == "tool-failed"
 
 
-async def test_a_result_that_is_not_what_the_schema_promises_is_an_error() -> None:
+async def test_a_result_that_violates_the_output_schema_is_a_tool_error() -> None:
     async def lie() -> int:
         return "three"  # type: ignore[return-value]
 
@@ -303,7 +303,7 @@ async def test_a_result_that_is_not_what_the_schema_promises_is_an_error() -> No
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")], ids=str)
-async def test_a_number_that_json_does_not_have_is_an_error(number: float) -> None:
+async def test_a_number_that_json_cannot_represent_is_a_tool_error(number: float) -> None:
     async def divide() -> float:
         return number
 
@@ -312,7 +312,7 @@ async def test_a_number_that_json_does_not_have_is_an_error(number: float) -> No
             assert (await peer.call("divide")).result["isError"] is True
 
 
-async def test_a_model_result_sends_its_own_fields_and_no_more() -> None:
+async def test_only_the_fields_of_the_declared_result_model_are_returned() -> None:
     class Secretive(Address):
         secret: str = "hunter2"
 
@@ -326,7 +326,7 @@ async def test_a_model_result_sends_its_own_fields_and_no_more() -> None:
     assert "hunter2" not in answer.text
 
 
-async def test_every_kind_of_content_arrives_as_its_block() -> None:
+async def test_every_content_type_is_returned_as_its_block() -> None:
     def show() -> list[Text | Image | Audio | ResourceLink | EmbeddedResource]:
         return [
             Text("hello"),
@@ -348,14 +348,14 @@ async def test_every_kind_of_content_arrives_as_its_block() -> None:
     assert "structuredContent" not in answer.result
 
 
-async def test_a_tool_that_returns_nothing_says_nothing() -> None:
+async def test_a_tool_that_returns_none_has_empty_content() -> None:
     async def forget() -> None: ...
 
     async with rpc_client(server_with(forget)) as peer:
         assert (await peer.call("forget")).result["content"] == []
 
 
-async def test_a_recursive_result_has_an_object_at_the_root_of_its_schema() -> None:
+async def test_a_recursive_output_schema_has_an_object_at_its_root() -> None:
     async def tree() -> Tree:
         return Tree(children=[Tree()])
 

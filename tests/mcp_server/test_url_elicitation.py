@@ -72,7 +72,7 @@ async def again(
     return await peer.ask("tools/call", {**params, "requestState": first.result["requestState"]})
 
 
-async def test_a_user_is_asked_to_open_a_page_and_the_tool_hears_of_its_end() -> None:
+async def test_a_tool_requests_a_page_and_sees_its_completion() -> None:
     server = calendar()
     async with rpc_client(server, capabilities=PAGES, identity=ALICE) as peer:
         first = await peer.call("connect")
@@ -87,7 +87,7 @@ async def test_a_user_is_asked_to_open_a_page_and_the_tool_hears_of_its_end() ->
     assert (early.content_text, late.content_text) == ("accept False", "accept True")
 
 
-async def test_a_tool_waits_for_the_end_of_a_page() -> None:
+async def test_a_tool_waits_for_the_completion_of_a_page() -> None:
     server = calendar()
     async with rpc_client(server, capabilities=PAGES, identity=ALICE) as peer:
         first = await peer.call("connect", wait=5)
@@ -102,7 +102,7 @@ async def test_a_tool_waits_for_the_end_of_a_page() -> None:
     assert answer.content_text == "accept True"
 
 
-async def test_a_tool_does_not_wait_for_ever() -> None:
+async def test_waiting_for_a_page_times_out() -> None:
     async with rpc_client(calendar(), capabilities=PAGES, identity=ALICE) as peer:
         first = await peer.call("connect", wait=0.01)
         answer = await again(peer, first, {"page": OK}, wait=0.01)
@@ -110,7 +110,7 @@ async def test_a_tool_does_not_wait_for_ever() -> None:
     assert answer.content_text == "accept False"
 
 
-async def test_the_page_of_one_round_is_that_of_the_next() -> None:
+async def test_a_page_keeps_its_id_across_rounds() -> None:
     server = calendar()
     capabilities: dict[str, Any] = {"elicitation": {"url": {}, "form": {}}}
     async with rpc_client(server, capabilities=capabilities, identity=ALICE) as peer:
@@ -124,7 +124,7 @@ async def test_the_page_of_one_round_is_that_of_the_next() -> None:
     assert third.content_text == "True decline decline"
 
 
-async def test_an_answer_to_a_page_that_was_never_shown_completes_nothing() -> None:
+async def test_a_response_to_a_page_that_was_never_requested_completes_nothing() -> None:
     async with rpc_client(calendar(), capabilities=PAGES, identity=ALICE) as peer:
         answer = await peer.ask("tools/call", {**CONNECT, "inputResponses": {"page": OK}})
 
@@ -132,7 +132,7 @@ async def test_an_answer_to_a_page_that_was_never_shown_completes_nothing() -> N
 
 
 @pytest.mark.parametrize("action", ["decline", "cancel"])
-async def test_a_user_who_will_not_open_the_page_has_not_completed_it(action: str) -> None:
+async def test_a_declined_page_is_not_completed(action: str) -> None:
     server = calendar()
     async with rpc_client(server, capabilities=PAGES, identity=ALICE) as peer:
         first = await peer.call("connect")
@@ -144,7 +144,7 @@ async def test_a_user_who_will_not_open_the_page_has_not_completed_it(action: st
 
 
 @pytest.mark.parametrize("answered", [{}, {"action": "opened"}, {"content": {}}], ids=repr)
-async def test_what_is_no_answer_to_a_page_is_refused(answered: dict[str, Any]) -> None:
+async def test_a_malformed_page_response_is_refused(answered: dict[str, Any]) -> None:
     async with rpc_client(calendar(), capabilities=PAGES, identity=ALICE) as peer:
         answer = await again(peer, await peer.call("connect"), {"page": answered})
 
@@ -157,7 +157,7 @@ async def test_what_is_no_answer_to_a_page_is_refused(answered: dict[str, Any]) 
     [{}, {"elicitation": {}}, {"elicitation": {"form": {}}}, {"elicitation": {"url": None}}],
     ids=repr,
 )
-async def test_a_client_that_shows_no_pages_is_not_asked_to(
+async def test_a_client_without_url_elicitation_gets_a_capability_error(
     tool: str, declared: dict[str, Any]
 ) -> None:
     async with rpc_client(calendar(), capabilities=declared, identity=ALICE) as peer:
@@ -173,7 +173,7 @@ async def test_a_client_that_shows_no_pages_is_not_asked_to(
 
 @pytest.mark.parametrize("version", ["2025-03-26", "2025-06-18"])
 @pytest.mark.parametrize("tool", ["connect", "need"])
-async def test_a_client_of_a_revision_without_pages_is_not_asked_to(
+async def test_a_client_of_a_revision_without_url_elicitation_gets_a_capability_error(
     version: str, tool: str
 ) -> None:
     async with session_client(calendar(), version, identity=ALICE) as caller:
@@ -184,7 +184,7 @@ async def test_a_client_of_a_revision_without_pages_is_not_asked_to(
 
 
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
-async def test_nobody_is_asked_where_nobody_knows_who_that_is(version: str) -> None:
+async def test_url_elicitation_without_an_identified_caller_is_a_tool_error(version: str) -> None:
     async with session_client(calendar(), version, capabilities=PAGES) as caller:
         if version != MODERN:
             await caller.initialize(PAGES)
@@ -194,7 +194,7 @@ async def test_nobody_is_asked_where_nobody_knows_who_that_is(version: str) -> N
     assert "who is calling" in message["result"]["content"][0]["text"]
 
 
-async def test_in_a_session_the_tool_asks_where_it_stands_and_the_client_hears_of_the_end() -> None:
+async def test_in_a_session_completion_is_notified_once_to_the_session_that_elicited() -> None:
     server = calendar()
     async with (
         session_client(server, "2025-11-25", identity=ALICE) as caller,
@@ -230,7 +230,7 @@ async def test_in_a_session_the_tool_asks_where_it_stands_and_the_client_hears_o
     assert rest == [[], [], []]
 
 
-async def test_a_request_that_needs_a_page_first_says_so_in_2025_11_25() -> None:
+async def test_in_2025_11_25_a_required_page_is_a_url_elicitation_required_error() -> None:
     server = calendar()
     async with session_client(server, "2025-11-25", identity=ALICE) as caller:
         await caller.initialize(PAGES)
@@ -253,7 +253,7 @@ async def test_a_request_that_needs_a_page_first_says_so_in_2025_11_25() -> None
         ({"action": "cancel"}, False, "The user did not want to open the page that this needs."),
     ],
 )
-async def test_a_request_that_needs_a_page_first_asks_for_it_in_a_round(
+async def test_in_the_modern_revision_a_required_page_is_an_input_request(
     answered: dict[str, Any], completed: bool, told: str
 ) -> None:
     server = calendar()
@@ -277,7 +277,7 @@ async def test_a_request_that_needs_a_page_first_asks_for_it_in_a_round(
         "http://[::1]:8000/connect",
     ],
 )
-def test_a_page_of_an_honest_address_may_be_asked_for(url: str) -> None:
+def test_an_https_or_loopback_page_url_is_accepted(url: str) -> None:
     page = ElicitUrl("Open it.", url, id="the=id").params()["url"]
 
     assert id_in(page) == "the=id"
@@ -307,7 +307,7 @@ def test_a_page_of_an_honest_address_may_be_asked_for(url: str) -> None:
         pytest.param("", id="nothing"),
     ],
 )
-async def test_a_page_of_any_other_address_is_the_authors_mistake(url: str) -> None:
+async def test_any_other_page_url_is_a_configuration_error(url: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         ElicitUrl("Open it.", url)
     async with rpc_client(calendar(), capabilities=PAGES, identity=ALICE) as peer:

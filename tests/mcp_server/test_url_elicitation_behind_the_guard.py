@@ -90,7 +90,7 @@ REVISIONS = pytest.mark.parametrize("initialize", [False, True], ids=["2026-07-2
 
 
 @REVISIONS
-async def test_a_user_goes_to_the_page_and_the_call_goes_on(initialize: bool) -> None:
+async def test_a_call_continues_after_the_user_completes_the_page(initialize: bool) -> None:
     calendars = Calendars()
     async with calendars.client(
         ALICE, initialize=initialize, elicit=calendars.goes_there
@@ -101,7 +101,7 @@ async def test_a_user_goes_to_the_page_and_the_call_goes_on(initialize: bool) ->
 
 
 @REVISIONS
-async def test_a_page_that_was_sent_on_to_somebody_else_connects_nobody(initialize: bool) -> None:
+async def test_a_page_forwarded_to_another_user_connects_no_account(initialize: bool) -> None:
     calendars = Calendars()
     calendars.signed_in = "root"
     refused: list[NotAsked] = []

@@ -144,7 +144,7 @@ def test_the_grants_of_one_user_are_ended_together(server: Server) -> None:
     assert server.verb("grants", "list", "--json").document == {"grants": [], "connections": []}
 
 
-def test_a_table_spells_out_what_a_stranger_chose(server: Server) -> None:
+def test_the_table_escapes_names_chosen_by_clients(server: Server) -> None:
     shown = server.verb("grants", "list").out
 
     assert "\u202e" not in shown
@@ -174,7 +174,7 @@ def test_a_table_spells_out_what_a_stranger_chose(server: Server) -> None:
         ),
     ],
 )
-def test_what_cannot_be_done_is_refused_and_changes_nothing(
+def test_an_invalid_command_is_refused_and_changes_nothing(
     server: Server, words: list[str], reason: str
 ) -> None:
     refused = server.verb(*words, "--json")
@@ -194,7 +194,7 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(
         ("sqlite://", "not-a-database-url"),
     ],
 )
-def test_a_wrong_database_is_told_without_its_password(
+def test_an_invalid_database_url_is_reported_without_its_password(
     server: Server, database: str | None, reason: str
 ) -> None:
     named = [] if database is None else ["--database", database]
@@ -207,7 +207,7 @@ def test_a_wrong_database_is_told_without_its_password(
     assert not Path("missing.db").exists()
 
 
-def test_a_database_that_is_away_is_told_without_its_password(server: Server) -> None:
+def test_an_unreachable_database_is_reported_without_its_password(server: Server) -> None:
     refused = server.doorward(
         "users", "list", "--json", "--database", "postgresql://user:hunter2@127.0.0.1:1/x"
     )
@@ -238,7 +238,7 @@ clients = [{{ client_id = "desk", redirect_uris = ["{CALLBACK}"] }}]
     return str(file)
 
 
-def test_the_database_can_be_that_of_a_configuration_file(server: Server, tmp_path: Path) -> None:
+def test_the_database_can_come_from_a_configuration_file(server: Server, tmp_path: Path) -> None:
     file = configuration(server, tmp_path / "doorward.toml")
 
     listed = server.doorward("grants", "list", "--json", "--config", file)
@@ -248,7 +248,7 @@ def test_the_database_can_be_that_of_a_configuration_file(server: Server, tmp_pa
     assert refused.status == ExitCode.USAGE
 
 
-def test_keys_rotate_and_nobody_is_logged_out(server: Server, tmp_path: Path) -> None:
+def test_key_rotation_keeps_refresh_tokens_valid(server: Server, tmp_path: Path) -> None:
     file = configuration(server, tmp_path / "doorward.toml")
 
     first = server.doorward("keys", "rotate", "--json", "--config", file).document
@@ -262,7 +262,7 @@ def test_keys_rotate_and_nobody_is_logged_out(server: Server, tmp_path: Path) ->
     assert server.refreshed("desk", server.desk) == 200
 
 
-def test_keys_do_not_rotate_under_another_secret(server: Server, tmp_path: Path) -> None:
+def test_keys_do_not_rotate_with_another_secret(server: Server, tmp_path: Path) -> None:
     file = configuration(server, tmp_path / "doorward.toml")
     (server.folder / "secret").write_text("another-secret-that-is-long-enough-0123456789")
 
@@ -272,7 +272,7 @@ def test_keys_do_not_rotate_under_another_secret(server: Server, tmp_path: Path)
     assert "encrypted with another secret" in refused.err
 
 
-def test_a_user_is_added_signs_in_and_is_shut_out(
+def test_an_added_user_can_sign_in_until_disabled(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(PASSWORD + "\nignored\n"))
@@ -306,9 +306,7 @@ def test_enabling_lets_a_user_sign_in_again_without_the_old_tokens(server: Serve
     assert server.refreshed("desk", server.desk) == 400
 
 
-def test_a_password_comes_from_a_file_and_replaces_the_old_one(
-    server: Server, tmp_path: Path
-) -> None:
+def test_a_password_file_sets_and_replaces_the_password(server: Server, tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("another long password\n")
     words = ["users", "add", "carol", "--scopes", "mcp:read", "--password-file", str(file)]
@@ -321,9 +319,7 @@ def test_a_password_comes_from_a_file_and_replaces_the_old_one(
     assert tokens.body["scope"] == "mcp:read"
 
 
-def test_a_user_without_scopes_is_added_with_a_word_about_it(
-    server: Server, tmp_path: Path
-) -> None:
+def test_adding_a_user_without_scopes_prints_a_warning(server: Server, tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text(PASSWORD + "\n")
     words = ["users", "add", "carol", "--password-file", str(file)]
@@ -342,7 +338,7 @@ def test_no_option_takes_a_password(server: Server) -> None:
     assert refused.status == ExitCode.USAGE
 
 
-def test_two_different_passwords_at_the_prompt_add_nobody(
+def test_two_different_passwords_at_the_prompt_add_no_user(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     typed = iter(["one password", "another password"])
@@ -356,7 +352,7 @@ def test_two_different_passwords_at_the_prompt_add_nobody(
     assert [user["username"] for user in users] == ["alice", "guest"]
 
 
-def test_a_removed_user_is_gone_with_all_tokens(server: Server) -> None:
+def test_removing_a_user_removes_all_grants(server: Server) -> None:
     assert server.verb("users", "remove", "alice").status == 0
 
     assert server.verb("grants", "list", "--json").document == {"grants": [], "connections": []}
@@ -364,7 +360,7 @@ def test_a_removed_user_is_gone_with_all_tokens(server: Server) -> None:
     assert [user["username"] for user in users] == ["guest"]
 
 
-def test_an_added_client_signs_people_in_and_survives_restarts(server: Server) -> None:
+def test_an_added_client_works_after_a_restart(server: Server) -> None:
     words = ["--redirect-uri", CALLBACK, "--name", "Web", "--auth-method", "client_secret_post"]
     added = server.verb("clients", "add", "web", *words, "--json").document
 
@@ -385,7 +381,9 @@ def test_an_added_client_signs_people_in_and_survives_restarts(server: Server) -
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["one-client", "whole-registration"])
-def test_removing_a_registered_client_or_its_registration(server: Server, whole: bool) -> None:
+def test_removing_a_client_or_its_whole_registration_ends_its_tokens(
+    server: Server, whole: bool
+) -> None:
     async def another(harness: AuthServerHarness) -> tuple[str, Tokens]:
         client_id = (await harness.register(client_name="Notes\u202e"))["client_id"]
         return client_id, await harness.tokens(client_id)
