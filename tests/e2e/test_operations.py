@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +98,14 @@ def _provoke(service: RunningService, token: str) -> Iterator[httpx2.Response]:
     yield httpx2.post(f"{issuer}/register", content=b"{")
 
 
+def _changed_report(url: str, before: httpx2.Response) -> httpx2.Response:
+    """Ask until the report differs: one report answers everybody for a second."""
+    ends = time.monotonic() + 30
+    while (after := httpx2.get(url)).status_code == before.status_code:
+        assert time.monotonic() < ends, after.text
+    return after
+
+
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
     """One run of the service, for all tests of this file."""
@@ -123,7 +132,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
             file.write_text(file.read_text() + "\nnonsense = 1\n")
             service.reload()
             service.event("reload.refused")
-            not_ready = httpx2.get(f"{operations}/readyz")
+            not_ready = _changed_report(f"{operations}/readyz", ready)
             scrape = httpx2.get(f"{operations}/metrics").text
             status = service.stop()
     assert all(one.status_code >= 400 for one in answers), answers
