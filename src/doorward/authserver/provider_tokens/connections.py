@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Column, ColumnElement, delete, insert, select, update
+from sqlalchemy import Column, ColumnElement, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.admission import ProviderAccount
@@ -23,6 +23,14 @@ from doorward.net.clock import CLOCK_SKEW, Clock
 
 # A token that expires within this time is refreshed first: it could expire on the way.
 EXPIRY_MARGIN = 30.0
+_ANY = (
+    select(provider_connections.c.id)
+    .where(
+        provider_connections.c.user_id == bindparam("the_user"),
+        provider_connections.c.resource == bindparam("the_resource"),
+    )
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +161,17 @@ class Connections:
                 .where(provider_connections.c.id == row_id)
                 .values(last_used_at=self._clock())
             )
+
+    async def exist(self, user_id: str, resource: str) -> bool:
+        """
+        Say whether the user has connected an account for this server.
+
+        Raises:
+            StoreUnavailable: 503.
+        """
+        audience = {"the_user": user_id, "the_resource": resource}
+        found = await self._store.read(lambda reading: reading.execute(_ANY, audience))
+        return found.one_or_none() is not None
 
     async def end(
         self, connection: AsyncConnection, which: ColumnElement[bool]

@@ -55,6 +55,9 @@ class TokenRevocation:
             await self._end_session(session_id)
         table = provider_connections.c
         for user_id, resource in audiences:
+            # Most users have connected nothing, and then a read is all that a revocation costs.
+            if not await self._connections.exist(user_id, resource):
+                continue
             of_grant = (grants.c.user_id == user_id, grants.c.resource == resource)
             of_connection = (table.user_id == user_id) & (table.resource == resource)
             await self.end_connections(of_connection, unless=of_grant)
