@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from doorward.authserver.admission import Allow
-from doorward.authserver.upstream import session_checks
+from doorward.authserver.upstream import shared_checks
 from doorward.net import FetchFailed, FetchRequest, FetchResponse
 from tests.authserver.browser import Browser, answer_in
 from tests.authserver.harness import Tokens, claims_of
@@ -181,7 +181,7 @@ async def test_a_second_process_waits_for_the_answer_of_the_first(
     start_bridge: StartBridge, clock: Any, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Fifty requests on a busy machine may take longer than a provider may.
-    monkeypatch.setattr(session_checks, "DEADLINE", 60.0)
+    monkeypatch.setattr(shared_checks, "DEADLINE", 60.0)
     shared = {"database_url": database_url, "secret": "x9Kd-83hsk20aPqlsmV7-zzTTbnw45-pQm"}
     first = await start_bridge(**shared)
     second = await start_bridge(**shared)
@@ -246,7 +246,7 @@ async def test_the_providers_new_token_is_kept_although_the_client_went_away(
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let requests wait for a provider for a moment only."""
-    monkeypatch.setattr(session_checks, "DEADLINE", 0.05)
+    monkeypatch.setattr(shared_checks, "DEADLINE", 0.05)
 
 
 def held(provider: OpenIdProvider) -> asyncio.Event:

@@ -1,24 +1,13 @@
 """Refreshes the tokens of connected accounts, once for all processes."""
 
-import asyncio
-
 from doorward.authserver.events import EventRecorder
 from doorward.authserver.provider_tokens.connections import ConnectedTokens, Connections
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import provider_connections
 from doorward.authserver.upstream.provider_client import ProviderClient
-from doorward.authserver.upstream.refusals import (
-    AccountNotAllowed,
-    ProviderGrantEnded,
-    ProviderUnavailable,
-)
+from doorward.authserver.upstream.refusals import ProviderGrantEnded
 from doorward.authserver.upstream.responses import ProviderTokens
-from doorward.authserver.upstream.session_checks import (
-    OVER,
-    PROVIDER_FAULTS,
-    account_of,
-)
-from doorward.authserver.upstream.shared_checks import DEADLINE, SharedChecks
+from doorward.authserver.upstream.shared_checks import Checked, SharedChecks
 from doorward.net import Clock
 
 
@@ -38,9 +27,8 @@ class ConnectionChecks(SharedChecks):
         events: EventRecorder,
         clock: Clock,
     ) -> None:
-        super().__init__(store, provider_connections, clock)
+        super().__init__("connection", store, provider_connections, providers, clock)
         self._connections = connections
-        self._providers = providers
         self._events = events
 
     async def current(self, row_id: str) -> ProviderTokens:
@@ -67,32 +55,13 @@ class ConnectionChecks(SharedChecks):
 
     async def _ask(self, row_id: str) -> None:
         found = await self._find(row_id)
-        client = self._providers[found.provider]
-        try:
-            tokens = await self._current_tokens(client, row_id, found.tokens)
-            # Stored first: what follows can fail, and the old refresh token is spent.
-            await self._connections.keep_tokens(row_id, tokens)
-            async with asyncio.timeout(DEADLINE):
-                account = await account_of(client, tokens, found.subject)
-            unmet = client.provider.unmet(account)
-            if unmet is not None:
-                raise AccountNotAllowed(f"no rule admits {account.subject!r} any more: {unmet}")
-        except OVER as ended:
-            await self._end(found, ended.code)
-            raise ProviderGrantEnded(f"connection {row_id}: {ended.detail}") from None
-        except PROVIDER_FAULTS as fault:
-            await self._release(row_id)
-            raise ProviderUnavailable(f"connection {row_id}: {fault.detail}") from None
-        except TimeoutError:
-            await self._release(row_id)
-            raise ProviderUnavailable(f"connection {row_id}: the provider is too slow") from None
-        except asyncio.CancelledError:
-            # The server stops, and the next one must not wait until the claim ends.
-            await self._release(row_id)
-            raise
+        tokens, _ = await self._ask_provider(found, found.tokens)
         await self._connections.renew(row_id, tokens)
 
-    async def _end(self, found: ConnectedTokens, reason: str) -> None:
+    async def _keep_tokens(self, row_id: str, tokens: ProviderTokens) -> None:
+        await self._connections.keep_tokens(row_id, tokens)
+
+    async def _end(self, row: Checked, reason: str) -> None:
         async with self._store.writing() as connection:
-            await self._connections.end(connection, provider_connections.c.id == found.id)
-        self._events.record_event("connection.ended", reason=reason, provider=found.provider)
+            await self._connections.end(connection, provider_connections.c.id == row.id)
+        self._events.record_event("connection.ended", reason=reason, provider=row.provider)

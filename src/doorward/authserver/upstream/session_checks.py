@@ -1,30 +1,15 @@
 """Asks identity providers whether their sessions are still good, once for all processes."""
 
-import asyncio
-
 from doorward.authserver.admission import ProviderAccount
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import provider_sessions
 from doorward.authserver.upstream.accounts import ProviderAccounts
 from doorward.authserver.upstream.provider_client import ProviderClient
-from doorward.authserver.upstream.refusals import (
-    AccountNotAllowed,
-    ProviderAnswerRefused,
-    ProviderGrantEnded,
-    ProviderMisconfigured,
-    ProviderRefused,
-    ProviderTokenRefused,
-    ProviderUnavailable,
-)
+from doorward.authserver.upstream.refusals import ProviderGrantEnded
 from doorward.authserver.upstream.responses import ProviderTokens
 from doorward.authserver.upstream.sessions import ProviderSession, ProviderSessions
-from doorward.authserver.upstream.shared_checks import DEADLINE, SharedChecks
+from doorward.authserver.upstream.shared_checks import Checked, SharedChecks
 from doorward.net import Clock
-
-# The provider has ended what was granted, or refuses the account.
-OVER = (ProviderGrantEnded, ProviderRefused, AccountNotAllowed)
-# An operator's mistake is no refusal of the user: clients forget what is refused.
-PROVIDER_FAULTS = (ProviderUnavailable, ProviderMisconfigured, ProviderAnswerRefused)
 
 
 class SessionChecks(SharedChecks):
@@ -43,10 +28,16 @@ class SessionChecks(SharedChecks):
         providers: dict[str, ProviderClient],
         clock: Clock,
     ) -> None:
-        super().__init__(store, provider_sessions, clock, provider_sessions.c.ended_at.is_(None))
+        super().__init__(
+            "session",
+            store,
+            provider_sessions,
+            providers,
+            clock,
+            provider_sessions.c.ended_at.is_(None),
+        )
         self._sessions = sessions
         self._accounts = accounts
-        self._providers = providers
 
     async def require_good(self, session_id: str) -> None:
         """
@@ -85,62 +76,23 @@ class SessionChecks(SharedChecks):
             session = await self._sessions.find(connection, session_id)
         if session is None or session.tokens is None:
             return
-        client = self._providers[session.provider]
-        try:
-            tokens = await self._current_tokens(client, session.id, session.tokens)
-            # Stored first: what follows can fail, and the old refresh token is spent.
-            await self._sessions.keep_tokens(session.id, tokens)
-            async with asyncio.timeout(DEADLINE):
-                account = await account_of(client, tokens, session.subject)
-            unmet = client.provider.unmet(account)
-            if unmet is not None:
-                raise AccountNotAllowed(f"no rule admits {account.subject!r} any more: {unmet}")
-        except OVER as ended:
-            await self._end(session, ended.code)
-            raise ProviderGrantEnded(f"session {session.id}: {ended.detail}") from None
-        except PROVIDER_FAULTS as fault:
-            await self._release(session.id)
-            raise ProviderUnavailable(f"session {session.id}: {fault.detail}") from None
-        except TimeoutError:
-            await self._release(session.id)
-            raise ProviderUnavailable(f"session {session.id}: the provider is too slow") from None
-        except asyncio.CancelledError:
-            # The server stops, and the next one must not wait until the claim ends.
-            await self._release(session.id)
-            raise
-        await self._renew(session, client, tokens, account)
+        tokens, account = await self._ask_provider(session, session.tokens)
+        await self._renew(session, tokens, account)
 
     async def _renew(
         self,
         session: ProviderSession,
-        client: ProviderClient,
         tokens: ProviderTokens,
         account: ProviderAccount,
     ) -> None:
-        now = self._clock()
+        now, provider = self._clock(), self._providers[session.provider].provider
         async with self._store.exclusive() as connection:
-            await self._accounts.update_user(connection, client.provider, account, now)
+            await self._accounts.update_user(connection, provider, account, now)
             await self._sessions.renew(connection, session.id, tokens, now)
 
-    async def _end(self, session: ProviderSession, reason: str) -> None:
+    async def _keep_tokens(self, row_id: str, tokens: ProviderTokens) -> None:
+        await self._sessions.keep_tokens(row_id, tokens)
+
+    async def _end(self, row: Checked, reason: str) -> None:
         async with self._store.writing() as connection:
-            await self._sessions.end(connection, session.id, reason)
-
-
-async def account_of(
-    client: ProviderClient, tokens: ProviderTokens, subject: str
-) -> ProviderAccount:
-    """
-    Return the account of ``subject``, whose tokens these must be.
-
-    Raises:
-        ProviderGrantEnded: the provider does not accept a token that it issued earlier.
-        ProviderUnavailable, ProviderAnswerRefused: 503, 502.
-    """
-    try:
-        return await client.account(tokens, subject=subject)
-    except ProviderTokenRefused as refused:
-        # A token that has just been issued, and is refused, is a fault of the provider.
-        if tokens.refresh_token is not None:
-            raise
-        raise ProviderGrantEnded(refused.detail) from None
+            await self._sessions.end(connection, row.id, reason)

@@ -3,12 +3,22 @@
 import asyncio
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from typing import Protocol
 
 from sqlalchemy import ColumnElement, Table, update
 
+from doorward.authserver.admission import ProviderAccount
 from doorward.authserver.store.engine import Store
 from doorward.authserver.upstream.provider_client import REFRESH_TIMEOUT, ProviderClient
-from doorward.authserver.upstream.refusals import ProviderGrantEnded, ProviderUnavailable
+from doorward.authserver.upstream.refusals import (
+    AccountNotAllowed,
+    ProviderAnswerRefused,
+    ProviderGrantEnded,
+    ProviderMisconfigured,
+    ProviderRefused,
+    ProviderTokenRefused,
+    ProviderUnavailable,
+)
 from doorward.authserver.upstream.responses import ProviderTokens
 from doorward.net import Clock
 
@@ -19,6 +29,23 @@ _CLAIM = 15.0
 # For a provider that has not answered its refresh by then.
 _LONG_CLAIM = REFRESH_TIMEOUT + _CLAIM
 _POLL = 0.05
+# The provider has ended what was granted, or refuses the account.
+_OVER = (ProviderGrantEnded, ProviderRefused, AccountNotAllowed)
+# An operator's mistake is no refusal of the user: clients forget what is refused.
+_FAULTS = (ProviderUnavailable, ProviderMisconfigured, ProviderAnswerRefused)
+
+
+class Checked(Protocol):
+    """A row of the table: whose tokens it keeps, of which provider."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def subject(self) -> str: ...
 
 
 class SharedChecks(ABC):
@@ -28,13 +55,22 @@ class SharedChecks(ABC):
     Of all requests, in all processes, one asks. The others wait, and read what it stored. A refresh
     goes on after the requests that wait for it have been answered with 503: its answer must not be
     lost. The table has the columns ``id``, ``check_due_at`` and ``refreshing_until``.
+    ``kind`` says in the log what a row is.
     """
 
     def __init__(
-        self, store: Store, rows: Table, clock: Clock, *conditions: ColumnElement[bool]
+        self,
+        kind: str,
+        store: Store,
+        rows: Table,
+        providers: dict[str, ProviderClient],
+        clock: Clock,
+        *conditions: ColumnElement[bool],
     ) -> None:
+        self._kind = kind
         self._store = store
         self._rows = rows
+        self._providers = providers
         self._clock = clock
         self._conditions = conditions
         self._in_flight: dict[str, asyncio.Task[None]] = {}
@@ -46,6 +82,14 @@ class SharedChecks(ABC):
     @abstractmethod
     async def _ask(self, row_id: str) -> None:
         """Ask the provider, and store what it says."""
+
+    @abstractmethod
+    async def _keep_tokens(self, row_id: str, tokens: ProviderTokens) -> None:
+        """Store the tokens that the provider has just issued."""
+
+    @abstractmethod
+    async def _end(self, row: Checked, reason: str) -> None:
+        """End the row: the provider has ended what was granted, or the account is not allowed."""
 
     async def settle(self, row_id: str) -> None:
         """
@@ -106,6 +150,41 @@ class SharedChecks(ABC):
             )
             return claimed.rowcount == 1
 
+    async def _ask_provider(
+        self, row: Checked, tokens: ProviderTokens
+    ) -> tuple[ProviderTokens, ProviderAccount]:
+        """
+        Return fresh tokens, which are stored, and the account, which is still allowed.
+
+        Raises:
+            ProviderGrantEnded: the provider or the settings say no, and the row has ended.
+            ProviderUnavailable: 503, and the claim is released.
+        """
+        client, name = self._providers[row.provider], f"{self._kind} {row.id}"
+        try:
+            fresh = await self._current_tokens(client, row.id, tokens)
+            # Stored first: what follows can fail, and the old refresh token is spent.
+            await self._keep_tokens(row.id, fresh)
+            async with asyncio.timeout(DEADLINE):
+                account = await _account_of(client, fresh, row.subject)
+            unmet = client.provider.unmet(account)
+            if unmet is not None:
+                raise AccountNotAllowed(f"no rule admits {account.subject!r} any more: {unmet}")
+        except _OVER as ended:
+            await self._end(row, ended.code)
+            raise ProviderGrantEnded(f"{name}: {ended.detail}") from None
+        except _FAULTS as fault:
+            await self._release(row.id)
+            raise ProviderUnavailable(f"{name}: {fault.detail}") from None
+        except TimeoutError:
+            await self._release(row.id)
+            raise ProviderUnavailable(f"{name}: the provider is too slow") from None
+        except asyncio.CancelledError:
+            # The server stops, and the next one must not wait until the claim ends.
+            await self._release(row.id)
+            raise
+        return fresh, account
+
     async def _current_tokens(
         self, client: ProviderClient, row_id: str, tokens: ProviderTokens
     ) -> ProviderTokens:
@@ -156,3 +235,22 @@ class SharedChecks(ABC):
         # Retrieved, so that an answer that nobody waits for any more is no warning.
         if not task.cancelled():
             task.exception()
+
+
+async def _account_of(
+    client: ProviderClient, tokens: ProviderTokens, subject: str
+) -> ProviderAccount:
+    """
+    Return the account of ``subject``, whose tokens these must be.
+
+    Raises:
+        ProviderGrantEnded: the provider does not accept a token that it issued earlier.
+        ProviderUnavailable, ProviderAnswerRefused: 503, 502.
+    """
+    try:
+        return await client.account(tokens, subject=subject)
+    except ProviderTokenRefused as refused:
+        # A token that has just been issued, and is refused, is a fault of the provider.
+        if tokens.refresh_token is not None:
+            raise
+        raise ProviderGrantEnded(refused.detail) from None
