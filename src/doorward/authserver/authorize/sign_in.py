@@ -88,24 +88,18 @@ def sign_in_page(
 
     ``correlation_id`` is that of the log line about the problem.
     """
-    settings = services.settings
-    page = pages.SignInPage(
-        service=settings.service_name,
-        action=settings.url("/sign-in"),
-        transaction=transaction.handle,
-        csrf=services.cookies.form_token(browser, transaction.handle),
+    return _page(
+        services,
+        browser,
+        form=transaction.handle,
+        action="/sign-in",
         client=client_card(client, transaction.request.redirect_uri),
         username=username,
         problem=problem,
         correlation_id=correlation_id,
-        demo_users=settings.demo_users,
-        providers=tuple(provider_card(settings, one) for one in enabled_providers(services)),
-        own_users=settings.has_own_users,
+        status=status,
         other_account=other_account,
     )
-    response = page_response(page, status)
-    services.cookies.set_browser(response, browser)
-    return response
 
 
 def own_sign_in_page(
@@ -118,22 +112,16 @@ def own_sign_in_page(
     status: int = 200,
 ) -> Response:
     """Return the page to sign in for a page of this server, without any application."""
-    settings = services.settings
-    page = pages.SignInPage(
-        service=settings.service_name,
-        action=settings.url("/account/sign-in"),
-        transaction=form,
-        csrf=services.cookies.form_token(browser, form),
+    return _page(
+        services,
+        browser,
+        form=form,
+        action="/account/sign-in",
         client=None,
         username=username,
         problem=problem,
-        demo_users=settings.demo_users,
-        providers=tuple(provider_card(settings, one) for one in enabled_providers(services)),
-        own_users=settings.has_own_users,
+        status=status,
     )
-    response = page_response(page, status)
-    services.cookies.set_browser(response, browser)
-    return response
 
 
 async def complete_sign_in(
@@ -186,4 +174,38 @@ async def signed_in_redirect(
     response = RedirectResponse(next_page, 303, headers=dict(pages.SECURITY_HEADERS))
     services.cookies.set_session(response, session_id)
     services.cookies.set_known_browser(response, known_browser)
+    return response
+
+
+def _page(
+    services: Services,
+    browser: Browser,
+    *,
+    form: str,
+    action: str,
+    client: pages.ClientCard | None,
+    username: str,
+    problem: str | None,
+    status: int,
+    correlation_id: str | None = None,
+    other_account: bool = False,
+) -> Response:
+    """Return the page whose form is bound to ``form`` and sent to the path ``action``."""
+    settings = services.settings
+    page = pages.SignInPage(
+        service=settings.service_name,
+        action=settings.url(action),
+        transaction=form,
+        csrf=services.cookies.form_token(browser, form),
+        client=client,
+        username=username,
+        problem=problem,
+        correlation_id=correlation_id,
+        demo_users=settings.demo_users,
+        providers=tuple(provider_card(settings, one) for one in enabled_providers(services)),
+        own_users=settings.has_own_users,
+        other_account=other_account,
+    )
+    response = page_response(page, status)
+    services.cookies.set_browser(response, browser)
     return response
