@@ -265,8 +265,9 @@ async def _lock(connection: AsyncConnection) -> None:
 
 
 def _migrate(connection: Connection) -> None:
-    _state(connection)
-    command.upgrade(_alembic(connection), "head")
+    # Most starts find nothing to do, and the migrations take longer than the rest of a start.
+    if _state(connection) != "current":
+        command.upgrade(_alembic(connection), "head")
 
 
 def _state(connection: Connection) -> Literal["empty", "older", "current"]:
