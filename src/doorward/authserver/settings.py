@@ -209,6 +209,10 @@ class AuthServerSettings:
         """Return the absolute URL of an endpoint, built from the issuer alone."""
         return address.origin_of(self.issuer) + self.prefix + path
 
+    def callback_url(self, provider: str) -> str:
+        """Return the redirect URI of this server at the identity provider with that name."""
+        return self.url(f"/callback/{provider}")
+
     def resource(self, uri: str) -> Resource | None:
         """
         Return the resource that ``uri`` names, or ``None``.

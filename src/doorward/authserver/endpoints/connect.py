@@ -11,6 +11,7 @@ from doorward.authserver.authorize.sign_in import (
     own_sign_in_page,
     signed_in_session,
 )
+from doorward.authserver.endpoints.provider_redirect import redirect_to_provider
 from doorward.authserver.endpoints.sign_in import read_form
 from doorward.authserver.pages import pages
 from doorward.authserver.provider_tokens.links import ConnectLink
@@ -91,7 +92,9 @@ class ConnectEndpoint:
         if not compare_digest(expected.encode(), (form.one("csrf") or "").encode()):
             # The settings changed while the page was open, so the user decided about something else.
             return self._page(handle, link, user, browser)
-        return await self._redirect(services.providers[link.provider], handle, browser, None)
+        return await redirect_to_provider(
+            services, services.providers[link.provider], _CONNECTS + handle, browser
+        )
 
     async def callback(
         self, client: ProviderClient, browser: Browser, login: ProviderLogin, answer: Parameters
@@ -113,7 +116,9 @@ class ConnectEndpoint:
         try:
             account, tokens = await read_callback(client, login.leg, answer)
             if await client.needs_consent(login.leg, tokens):
-                return await self._redirect(client, handle, browser, CONSENT)
+                return await redirect_to_provider(
+                    services, client, login.transaction, browser, CONSENT
+                )
         except (
             AccountNotAllowed,
             AuthenticationNotMet,
@@ -151,17 +156,6 @@ class ConnectEndpoint:
             services.record_event("connection.ended", user=session.user.id)
         target = services.settings.url("/account?ended=account")
         return RedirectResponse(target, 303, headers=dict(pages.SECURITY_HEADERS))
-
-    async def _redirect(
-        self, client: ProviderClient, handle: str, browser: Browser, prompt: str | None
-    ) -> Response:
-        callback_url = self._services.settings.url(f"/callback/{client.provider.name}")
-        login = await self._services.provider_logins.begin(
-            client.provider.name, browser, _CONNECTS + handle, callback_url, prompt
-        )
-        url = await client.authorization_url(login.leg)
-        # 303: the browser follows with GET, and sends the form to nobody else.
-        return RedirectResponse(url, 303, headers=dict(pages.SECURITY_HEADERS))
 
     async def _user_of(self, link: ConnectLink, browser: Browser) -> User | None:
         """

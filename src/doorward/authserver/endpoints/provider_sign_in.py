@@ -3,7 +3,7 @@
 from hmac import compare_digest
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from doorward.authserver.admission import ProviderAccount
 from doorward.authserver.authorize.consent import NothingChosen, chosen_scopes
@@ -20,10 +20,10 @@ from doorward.authserver.authorize.sign_in import (
 )
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.endpoints.connect import ConnectEndpoint, connects
+from doorward.authserver.endpoints.provider_redirect import redirect_to_provider
 from doorward.authserver.endpoints.sign_in import read_form
 from doorward.authserver.grants.consents import client_digest
 from doorward.authserver.grants.transactions import Transaction
-from doorward.authserver.pages import pages
 from doorward.authserver.rate_limits import address_key
 from doorward.authserver.refusals import AccessDenied, FormRefused, OAuthRefused
 from doorward.authserver.services import Services
@@ -67,7 +67,7 @@ class ProviderSignInEndpoint:
         browser = services.cookies.require_own_form(request, handle, form.one("csrf"))
         if is_own_page(handle):
             # No application asks for anything, so there is nothing to consent to.
-            return await self._redirect(provider, handle, browser, None)
+            return await redirect_to_provider(services, provider, handle, browser)
         transaction = await services.transactions.find(handle, browser)
         client = await services.clients.find(transaction.request.client_id)
         other_account = form.one("account") == "other"
@@ -102,7 +102,7 @@ class ProviderSignInEndpoint:
         await services.transactions.set_consent(handle, browser, left, client_digest(client))
         prompt = _prompt(transaction, other_account=other_account)
         try:
-            return await self._redirect(provider, handle, browser, prompt)
+            return await redirect_to_provider(services, provider, handle, browser, prompt)
         except ProviderUnavailable as problem:
             return self._problem_page(provider, transaction, client, browser, problem)
 
@@ -120,7 +120,10 @@ class ProviderSignInEndpoint:
         state = answer.one("state") or ""
         try:
             login = await services.provider_logins.claim(
-                provider.provider.name, browser, state, self._callback_url(provider)
+                provider.provider.name,
+                browser,
+                state,
+                services.settings.callback_url(provider.provider.name),
             )
         except FormRefused as refused:
             return await self._begin_again(provider, browser, state, refused)
@@ -134,7 +137,9 @@ class ProviderSignInEndpoint:
         try:
             account, tokens = await read_callback(provider, login.leg, answer)
             if await provider.needs_consent(login.leg, tokens):
-                return await self._redirect(provider, login.transaction, browser, CONSENT)
+                return await redirect_to_provider(
+                    services, provider, login.transaction, browser, CONSENT
+                )
             user, session_id = await self._store(provider, account, tokens)
             return await complete_sign_in(
                 services,
@@ -222,27 +227,6 @@ class ProviderSignInEndpoint:
         """Refuse a sign-in at a provider whose accounts can only be connected."""
         if not provider.provider.signs_in:
             raise FormRefused("nobody signs in at this identity provider")
-
-    def _callback_url(self, provider: ProviderClient) -> str:
-        return self._services.settings.url(f"/callback/{provider.provider.name}")
-
-    async def _redirect(
-        self,
-        provider: ProviderClient,
-        handle: str,
-        browser: Browser,
-        prompt: str | None,
-    ) -> Response:
-        login = await self._services.provider_logins.begin(
-            provider.provider.name,
-            browser,
-            handle,
-            self._callback_url(provider),
-            prompt,
-        )
-        url = await provider.authorization_url(login.leg)
-        # 303: the browser follows with GET, and sends the form to nobody else.
-        return RedirectResponse(url, 303, headers=dict(pages.SECURITY_HEADERS))
 
     async def _store(
         self, provider: ProviderClient, account: ProviderAccount, tokens: ProviderTokens

@@ -145,7 +145,7 @@ class RemoteChecks:
             state=secrets.token_urlsafe(16),
             nonce=secrets.token_urlsafe(16),
             verifier=secrets.token_urlsafe(48),
-            redirect_uri=own.url(f"/callback/{provider.name}"),
+            redirect_uri=own.callback_url(provider.name),
             prompt="none",
         )
         yield self._discovery(f"{setting}.issuer", client)

@@ -1,0 +1,34 @@
+"""The redirect to an identity provider, for sign-ins and connections."""
+
+from starlette.responses import RedirectResponse, Response
+
+from doorward.authserver.pages import pages
+from doorward.authserver.services import Services
+from doorward.authserver.upstream.provider_client import ProviderClient
+from doorward.authserver.users.cookies import Browser
+
+
+async def redirect_to_provider(
+    services: Services,
+    client: ProviderClient,
+    binding: str,
+    browser: Browser,
+    prompt: str | None = None,
+) -> Response:
+    """
+    Return the redirect to the provider, with a new state of this browser.
+
+    ``binding`` says what the callback goes on with: a transaction, a page of this server, or a link.
+
+    Raises:
+        ProviderUnavailable: 503, its metadata cannot be read.
+        StoreUnavailable: 503.
+
+    Spec: OpenID Connect Core 1.0 §3.1.2.1
+    """
+    name = client.provider.name
+    back = services.settings.callback_url(name)
+    login = await services.provider_logins.begin(name, browser, binding, back, prompt)
+    url = await client.authorization_url(login.leg)
+    # 303: the browser follows with GET, and sends the form to nobody else.
+    return RedirectResponse(url, 303, headers=dict(pages.SECURITY_HEADERS))
