@@ -1,6 +1,5 @@
 """The audit file: records as lines, in files that rotate, with a hash chain if it is wanted."""
 
-import asyncio
 import os
 import re
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from doorward.errors import ConfigurationError
+from doorward.event_buffer import EventBuffer
 from doorward.operations.audit_chain import HEAD_SUFFIX, START, Head, link, read_link
 from doorward.operations.records import Record
 
@@ -18,7 +18,7 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 _PIECE = 64 * 1024
 
 
-class AuditFile:
+class AuditFile(EventBuffer[Record]):
     """
     Appends records to the file at ``path``, which only this account can read.
 
@@ -41,10 +41,9 @@ class AuditFile:
         chain: bool = False,
         failed: Callable[[int], None] = lambda _lost: None,
     ) -> None:
+        super().__init__()
         self._path, self._max_bytes, self._keep, self._chain = path, max_bytes, keep, chain
         self._failed = failed
-        self._waiting: list[Record] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
         try:
             self._file = _open(path)
             self._head = self._continue() if chain else START
@@ -56,29 +55,12 @@ class AuditFile:
                 "Set audit.file to a path that this account can write.",
             ) from None
 
-    def add(self, record: Record) -> None:
-        """Write ``record`` before the event loop waits for anything else."""
-        self._waiting.append(record)
-        if self._loop is not None and self._loop.is_running():
-            return
+    def _write(self, events: list[Record]) -> None:
         try:
-            self._loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self.flush()
-        else:
-            self._loop.call_soon(self.flush)
-
-    def flush(self) -> None:
-        """Write all waiting records."""
-        self._loop = None
-        records, self._waiting = self._waiting, []
-        if not records:
-            return
-        try:
-            self._write(records)
+            self._append(events)
         except OSError as error:
-            self._failed(len(records))
-            text = f"doorward: {len(records)} audit events were not written: {error.strerror}\n"
+            self._failed(len(events))
+            text = f"doorward: {len(events)} audit events were not written: {error.strerror}\n"
             if sys.stderr is not None:
                 sys.stderr.write(text)
 
@@ -87,7 +69,7 @@ class AuditFile:
         self.flush()
         os.close(self._file)
 
-    def _write(self, records: list[Record]) -> None:
+    def _append(self, records: list[Record]) -> None:
         head, lines = self._head, []
         for record in records:
             line = _encode(record)

@@ -1,47 +1,21 @@
 """Writes audit events to standard output, as lines of JSON."""
 
-import asyncio
 import atexit
 import os
 import sys
 
 import msgspec
 
+from doorward.event_buffer import EventBuffer
+
 # In a fixed order, so that equal events are equal lines.
 _encode_lines = msgspec.json.Encoder(order="deterministic").encode_lines
 
 
-class AuditLines:
-    """
-    A buffer of events, written at the end of the event loop's turn in which they came.
+class AuditLines(EventBuffer[msgspec.Struct]):
+    """The events that go to standard output; also written at the end of the process."""
 
-    A busy server serves many requests in one turn, and one write per event would cost it more than
-    the decision. Without a running loop, and at the end of the process, events are written at once.
-    """
-
-    def __init__(self) -> None:
-        self._waiting: list[msgspec.Struct] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def add(self, event: msgspec.Struct) -> None:
-        """Write ``event`` before the loop waits for anything else."""
-        self._waiting.append(event)
-        # A write is scheduled already, unless its loop was stopped before.
-        if self._loop is not None and self._loop.is_running():
-            return
-        try:
-            self._loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self.flush()
-        else:
-            self._loop.call_soon(self.flush)
-
-    def flush(self) -> None:
-        """Write all buffered events in one piece."""
-        self._loop = None
-        events, self._waiting = self._waiting, []
-        if not events:
-            return
+    def _write(self, events: list[msgspec.Struct]) -> None:
         text = _encode_lines(events)
         # As UTF-8, whatever the terminal's encoding.
         binary = getattr(sys.stdout, "buffer", None)
@@ -50,11 +24,6 @@ class AuditLines:
             binary.flush()
         elif sys.stdout is not None:
             sys.stdout.write(text.decode())
-
-    def forget(self) -> None:
-        """Drop the buffered events; the process where they happened writes them."""
-        self._loop = None
-        self._waiting = []
 
 
 LINES = AuditLines()
