@@ -34,7 +34,8 @@ def section(issuers: Sequence[Issuer], results: Results, *, day: str, load: floa
     ours.append(["---"] * 5)
     for kind, limit in _LIMITS.items():
         costs = results[OURS, kind]
-        rate = f"{1 / costs.quickest:,.0f}"
+        # A turn of a quick run can be shorter than a tick of the kernel's clock.
+        rate = f"{1 / costs.quickest:,.0f}" if costs.quickest else "not measured"
         ours.append([kind, _micro(costs), rate, f"{costs.p99 * 1e3:.0f}", str(limit)])
     parts = [HEADING, _method(day, load), table(rows), table(ours)]
     return "\n\n".join(parts + _crowds(results))

@@ -56,6 +56,15 @@ def test_the_section_has_the_quickest_round_without_the_first() -> None:
     assert "| sign-in | 300 | 3,333 | 2 | 4000 |" in text
 
 
+def test_a_turn_shorter_than_a_tick_of_the_clock_has_no_rate() -> None:
+    costs = Costs()
+    costs.add(Tally(10, 0, 1.0, [0.002] * 10), 0.0, 1)
+
+    text = section(ISSUERS[:1], {(OURS, kind): costs for kind in KINDS}, day="2026-11-30", load=0.5)
+
+    assert "| sign-in | 0 | not measured | 2 | 4000 |" in text
+
+
 def test_the_section_takes_the_place_of_the_one_before() -> None:
     page = f"# Benchmarks\n\n{HEADING}\n\nold\n\n## Last\n\nkept\n"
 
