@@ -105,7 +105,7 @@ async def test_a_password_alone_gets_no_code(start_bridge: StartBridge) -> str |
     " the stricter one has given the account since.",
     "no account at two strengths, RFC 9470 §1",
     Defence(
-        "doorward.authserver.settings:_same_issuer",
+        "doorward.authserver.settings.authorization_server:_same_issuer",
         {"one.requirements != other.requirements": "False"},
     ),
 )
@@ -143,7 +143,7 @@ async def test_one_account_has_no_weaker_way_in(start_bridge: StartBridge) -> li
     "The operator has disabled a provider; its users go on with their refresh tokens.",
     "CVE-2026-1486",
     Defence(
-        "doorward.authserver.settings:AuthServerSettings.identity_provider",
+        "doorward.authserver.settings.authorization_server:AuthServerSettings.identity_provider",
         {" and not one.disabled": ""},
     ),
 )

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from doorward.authserver.endpoints.consent import ConsentEndpoint
-from doorward.authserver.settings import Limits
+from doorward.authserver.settings.lifetimes import Limits
 from tests.attacks.attack import Defence, attack
 from tests.attacks.victims import (
     EVIL,

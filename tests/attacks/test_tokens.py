@@ -244,7 +244,7 @@ async def test_a_session_is_its_owners_alone() -> int:
     "The server starts with the secret of an example, which the attacker knows too.",
     "GHSA-g53w-w6mj-hrpp",
     Defence(
-        "doorward.authserver.settings:_secret",
+        "doorward.authserver.settings.authorization_server:_secret",
         {"if any(example in plain for example in _EXAMPLES):": "if False:"},
     ),
 )

@@ -21,7 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from doorward.authserver.events import ServerEvent
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.server import AuthorizationServer
-from doorward.authserver.settings import AuthServerSettings, Resource
+from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.settings.resource import Resource
 from doorward.authserver.store import engine as engine_module
 from doorward.authserver.store import postgresql as postgresql_module
 from doorward.authserver.store.engine import Store

@@ -5,7 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from doorward.authserver.settings import Resource
+from doorward.authserver.settings.resource import Resource
 from doorward.jose.private_key import PrivateKey
 from doorward.net.client_authentication import CLIENT_AUTH_METHODS, ClientCredential
 from doorward.wire.oauth.server_metadata import metadata_urls, parse

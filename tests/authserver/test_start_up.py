@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 
-from doorward.authserver.settings import (
-    AuthServerSettings,
-    ConfiguredClient,
-    Lifetimes,
-    Resource,
-)
+from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.settings.configured_client import ConfiguredClient
+from doorward.authserver.settings.lifetimes import Lifetimes
+from doorward.authserver.settings.resource import Resource
 from doorward.errors import ConfigurationError
 from tests.authserver.conftest import StartAuthServer
 from tests.ledger import proves

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from doorward.authserver.settings import AuthServerSettings, Lifetimes, Resource
+from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.settings.lifetimes import Lifetimes
+from doorward.authserver.settings.resource import Resource
 from doorward.errors import ConfigurationError
 from doorward.tokens import TrustedIssuer, Verifier
 from doorward.wire.oauth import resource_metadata

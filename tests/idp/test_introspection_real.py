@@ -13,7 +13,8 @@ import pytest
 import uvicorn
 
 from doorward import Guard, Policy, Rule
-from doorward.authserver.settings import ConfiguredClient, Resource
+from doorward.authserver.settings.configured_client import ConfiguredClient
+from doorward.authserver.settings.resource import Resource
 from doorward.errors import TokenRejected, WrongAudience, WrongType
 from doorward.jose.private_key import PrivateKey
 from doorward.serving import listen

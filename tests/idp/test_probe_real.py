@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from doorward.authserver import AuthorizationServer
-from doorward.authserver.settings import AuthServerSettings, Resource
+from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.settings.resource import Resource
 from doorward.idp.probe.discovery import look
 from doorward.idp.probe.measured import Measured
 from doorward.idp.probe.probe import probe

@@ -15,7 +15,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from doorward.authserver.server import AuthorizationServer
-from doorward.authserver.settings import AuthServerSettings, Limits, Resource
+from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.settings.lifetimes import Limits
+from doorward.authserver.settings.resource import Resource
 from tests.net.http_server import listening
 from tests.pages.browser import served
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from doorward.authserver.client_auth_methods import AUTH_METHODS
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.token.grant_types import GRANT_TYPES, enabled_grant_types
 from doorward.jose.algorithm_names import SUPPORTED
 from doorward.wire.oauth import pkce

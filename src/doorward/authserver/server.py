@@ -53,7 +53,7 @@ from doorward.authserver.responses import (
     preflight_response,
 )
 from doorward.authserver.services import Services
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.cleanup import Cleanup
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.rate_counters import RateCounters

@@ -16,7 +16,7 @@ from doorward.authserver.provider_tokens.links import ConnectLinks
 from doorward.authserver.provider_tokens.lookup import ProviderTokenLookup
 from doorward.authserver.provider_tokens.revocation import TokenRevocation
 from doorward.authserver.rate_limits import RateLimits
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.cleanup import Cleanup
 from doorward.authserver.store.engine import Store
 from doorward.authserver.upstream.accounts import ProviderAccounts

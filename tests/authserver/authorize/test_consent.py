@@ -2,7 +2,7 @@
 
 import pytest
 
-from doorward.authserver.settings import Resource
+from doorward.authserver.settings.resource import Resource
 from tests.authserver.browser import answer_in
 from tests.authserver.conftest import StartAuthServer
 from tests.authserver.harness import PASSWORD, RESOURCE, SCOPES, AuthServerHarness, challenge_of

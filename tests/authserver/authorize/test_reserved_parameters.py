@@ -4,7 +4,9 @@ import pytest
 from sqlalchemy import select, update
 
 from doorward.authserver.clients.registered_ids import claimed_registration
-from doorward.authserver.settings import AuthServerSettings, ConfiguredClient, Resource
+from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.settings.configured_client import ConfiguredClient
+from doorward.authserver.settings.resource import Resource
 from doorward.authserver.store.schema import clients
 from doorward.errors import ConfigurationError
 from doorward.wire.oauth.redirect_uri import is_acceptable

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from doorward.authserver.settings import Lifetimes
+from doorward.authserver.settings.lifetimes import Lifetimes
 from doorward.net.refusals import FetchFailed, FetchRefused
 from tests.authserver.browser import answer_in
 from tests.authserver.conftest import StartAuthServer, StoppedClock

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event, func, select
 
 from doorward.authserver.refusals import StoreUnavailable
-from doorward.authserver.settings import Lifetimes, Limits
+from doorward.authserver.settings.lifetimes import Lifetimes, Limits
 from doorward.authserver.store.schema import known_browsers
 from doorward.authserver.users.known_browsers import MOST_PER_USER
 from tests.authserver.browser import Browser, form_with

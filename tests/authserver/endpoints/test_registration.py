@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from doorward.authserver.settings import ConfiguredClient
+from doorward.authserver.settings.configured_client import ConfiguredClient
 from tests.authserver.browser import answer_in
 from tests.authserver.conftest import StartAuthServer
 from tests.authserver.harness import CALLBACK, PASSWORD, AuthServerHarness

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from doorward.authserver.settings import Lifetimes, Limits
+from doorward.authserver.settings.lifetimes import Lifetimes, Limits
 from doorward.authserver.store.schema import clients
 from tests.authserver.conftest import StartAuthServer, StoppedClock
 from tests.authserver.harness import CALLBACK, AuthServerHarness

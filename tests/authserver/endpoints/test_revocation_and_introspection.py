@@ -2,7 +2,8 @@
 
 import pytest
 
-from doorward.authserver.settings import ConfiguredClient, Resource
+from doorward.authserver.settings.configured_client import ConfiguredClient
+from doorward.authserver.settings.resource import Resource
 from tests.authserver.conftest import StartAuthServer, StoppedClock
 from tests.authserver.harness import RESOURCE, SCOPES, AuthServerHarness, basic
 from tests.authserver.token.test_code_grant import RESOURCE_SERVER, RS_SECRET, is_active

@@ -7,12 +7,10 @@ from typing import Any
 import httpx2
 
 from doorward.authserver.server import AuthorizationServer
-from doorward.authserver.settings import (
-    AuthServerSettings,
-    ConfiguredClient,
-    Limits,
-    Resource,
-)
+from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.settings.configured_client import ConfiguredClient
+from doorward.authserver.settings.lifetimes import Limits
+from doorward.authserver.settings.resource import Resource
 from tests.authserver.browser import Browser, answer_in
 from tests.authserver.harness import CALLBACK, ISSUER, RESOURCE, SCOPES, basic, challenge_of
 from tests.authserver.model.faults import FaultyStore

@@ -7,9 +7,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from doorward.authserver.identity_provider import IdentityProvider
 from doorward.authserver.provider_tokens.lookup import Asked
 from doorward.authserver.refusals import AccountNotConnected
+from doorward.authserver.settings.identity_provider import IdentityProvider
 from doorward.authserver.upstream.responses import ProviderTokens
 from tests.authserver.browser import Browser, form_with
 from tests.authserver.databases import Databases

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from doorward.authserver import Resource
-from doorward.authserver.admission import Allow
+from doorward.authserver.settings.admission import Allow
 from tests.authserver.browser import Form, form_with
 from tests.authserver.harness import PASSWORD, RESOURCE, SCOPES
 from tests.authserver.provider_tokens.code_host import owner_of

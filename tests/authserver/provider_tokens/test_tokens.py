@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import text
 
 from doorward.authserver import Resource
-from doorward.authserver.admission import Allow
 from doorward.authserver.provider_tokens.lookup import Asked
 from doorward.authserver.refusals import (
     AccountNotConnected,
@@ -16,6 +15,7 @@ from doorward.authserver.refusals import (
     InvalidTarget,
     SubjectTokenRefused,
 )
+from doorward.authserver.settings.admission import Allow
 from doorward.authserver.upstream.refusals import ProviderGrantEnded, ProviderUnavailable
 from doorward.net import FetchFailed, FetchResponse
 from tests.authserver.browser import answer_in

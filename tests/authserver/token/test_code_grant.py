@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from doorward.authserver.settings import ConfiguredClient, Resource
+from doorward.authserver.settings.configured_client import ConfiguredClient
+from doorward.authserver.settings.resource import Resource
 from tests.authserver.browser import answer_in
 from tests.authserver.conftest import StartAuthServer, StoppedClock
 from tests.authserver.harness import (

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from doorward.authserver.settings import Resource
+from doorward.authserver.settings.resource import Resource
 from doorward.authserver.store.schema import refresh_tokens
 from tests.authserver.conftest import StartAuthServer, StoppedClock
 from tests.authserver.harness import RESOURCE, SCOPES, AuthServerHarness, claims_of

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from doorward.authserver.grants import consents
-from doorward.authserver.settings import Lifetimes
+from doorward.authserver.settings.lifetimes import Lifetimes
 from doorward.authserver.store.schema import grants, refresh_tokens
 from tests.authserver.conftest import StartAuthServer, StoppedClock
 from tests.authserver.harness import SCOPES, AuthServerHarness, claims_of

@@ -7,8 +7,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from doorward.authserver.admission import Allow
-from doorward.authserver.identity_provider import IdentityProvider
+from doorward.authserver.settings.admission import Allow
+from doorward.authserver.settings.identity_provider import IdentityProvider
 from tests.authserver.browser import Browser, form_with
 from tests.authserver.databases import Databases
 from tests.authserver.harness import AuthServerHarness

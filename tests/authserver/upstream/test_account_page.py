@@ -2,7 +2,7 @@
 
 import httpx2
 
-from doorward.authserver.admission import Allow
+from doorward.authserver.settings.admission import Allow
 from tests.authserver.browser import Browser, answer_in, form_with
 from tests.authserver.upstream.conftest import Bridge, StartBridge, identity_provider
 from tests.authserver.upstream.openid_provider import answered

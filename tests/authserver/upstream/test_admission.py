@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from doorward.authserver.admission import Allow, ProviderAccount, unmet_conditions
+from doorward.authserver.settings.admission import Allow, ProviderAccount, unmet_conditions
 from doorward.authserver.upstream.account import read_account
 from doorward.errors import ConfigurationError
 from doorward.idp import find

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from doorward.authserver.admission import Allow
+from doorward.authserver.settings.admission import Allow
 from tests.authserver.harness import AuthServerHarness
 from tests.authserver.upstream.conftest import Bridge, StartBridge, identity_provider
 from tests.authserver.upstream.openid_provider import answered

@@ -5,8 +5,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from doorward.authserver.admission import Allow
-from doorward.authserver.settings import Limits
+from doorward.authserver.settings.admission import Allow
+from doorward.authserver.settings.lifetimes import Limits
 from doorward.net import FetchFailed, FetchRequest, FetchResponse
 from tests.authserver.browser import Browser, answer_in, form_with
 from tests.authserver.steps import is_sign_in

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from doorward.authserver.admission import Allow
-from doorward.authserver.identity_provider import IdentityProvider
-from doorward.authserver.settings import AuthServerSettings, Resource
+from doorward.authserver.settings.admission import Allow
+from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.settings.identity_provider import IdentityProvider
+from doorward.authserver.settings.resource import Resource
 from doorward.errors import ConfigurationError
 from tests.authserver.harness import ISSUER, RESOURCE, SCOPES
 from tests.authserver.upstream.conftest import identity_provider

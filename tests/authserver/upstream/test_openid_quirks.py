@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from doorward.authserver.admission import Allow
-from doorward.authserver.identity_provider import IdentityProvider
+from doorward.authserver.settings.admission import Allow
+from doorward.authserver.settings.identity_provider import IdentityProvider
 from doorward.errors import ConfigurationError
 from doorward.net import FetchRequest, FetchResponse
 from tests.authserver.browser import answer_in

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from doorward.authserver.admission import Allow
+from doorward.authserver.settings.admission import Allow
 from doorward.authserver.upstream import shared_checks
 from doorward.net import FetchFailed, FetchRequest, FetchResponse
 from tests.authserver.browser import Browser, answer_in

@@ -2,7 +2,7 @@
 
 import pytest
 
-from doorward.authserver.admission import Allow
+from doorward.authserver.settings.admission import Allow
 from tests.authserver.browser import answer_in, form_with, forms_of
 from tests.authserver.harness import PASSWORD, claims_of
 from tests.authserver.steps import OTHER_CHALLENGE, is_consent, is_sign_in

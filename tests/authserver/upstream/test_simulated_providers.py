@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from doorward import idp
-from doorward.authserver.admission import Allow
-from doorward.authserver.identity_provider import IdentityProvider
+from doorward.authserver.settings.admission import Allow
+from doorward.authserver.settings.identity_provider import IdentityProvider
 from tests.authserver.browser import answer_in
 from tests.authserver.harness import Tokens, claims_of
 from tests.authserver.upstream.conftest import Bridge, StartBridge

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from doorward.authserver.admission import Allow
-from doorward.authserver.identity_provider import IdentityProvider
+from doorward.authserver.settings.admission import Allow
+from doorward.authserver.settings.identity_provider import IdentityProvider
 from doorward.net import FetchRequest, FetchResponse
 from tests.authserver.browser import answer_in
 from tests.authserver.harness import challenge_of

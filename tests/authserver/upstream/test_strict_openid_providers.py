@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from doorward.authserver.admission import Allow
+from doorward.authserver.settings.admission import Allow
 from doorward.net import FetchResponse
 from tests.authserver.browser import answer_in
 from tests.authserver.harness import Tokens, claims_of

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import pytest
 
-from doorward.authserver.settings import ConfiguredClient
+from doorward.authserver.settings.configured_client import ConfiguredClient
 from doorward.cli.authserver.database import ENVIRONMENT_VARIABLE
 from doorward.cli.exit_codes import ExitCode
 from tests.authserver.harness import CALLBACK, PASSWORD, AuthServerHarness, Tokens, use_cheap_hashes

@@ -10,7 +10,8 @@ from doorward.authserver.refusals import (
     InvalidTarget,
     UnsupportedResponseType,
 )
-from doorward.authserver.settings import AuthServerSettings, Resource
+from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.settings.resource import Resource
 from doorward.wire.oauth import pkce
 from doorward.wire.oauth.parameters import Parameters
 from doorward.wire.oauth.redirect_uri import matches, problem_with

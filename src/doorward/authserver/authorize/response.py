@@ -10,7 +10,7 @@ from doorward.authserver.pages import pages
 from doorward.authserver.refusals import OAuthRefused
 from doorward.authserver.responses import page_response
 from doorward.authserver.services import Services
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.users.cookies import Browser
 from doorward.wire.error_response import oauth_body
 from doorward.wire.oauth.redirect_uri import is_loopback, is_private_scheme

@@ -8,7 +8,7 @@ from doorward.authserver.clients.assertion_checks import (
     signed_claims,
 )
 from doorward.authserver.refusals import ClientKeysUnavailable, InvalidClient
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.spent_assertions import claim_assertion
 from doorward.errors import KeysUnavailable, UnknownKey

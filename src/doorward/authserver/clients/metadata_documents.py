@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from doorward.authserver.client_keys import require_usable_keys
 from doorward.authserver.refusals import ClientDocumentUnavailable
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.net.clock import Clock
 from doorward.net.fetcher import DocumentFetcher
 from doorward.net.refusals import FetchFailed

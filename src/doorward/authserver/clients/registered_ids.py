@@ -15,7 +15,7 @@ from hmac import compare_digest
 from secrets import token_hex
 
 from doorward.authserver.keys.secrets import authenticate, derive
-from doorward.authserver.settings import REGISTERED_PREFIX
+from doorward.authserver.settings.configured_client import REGISTERED_PREFIX
 
 # 96 random bits: two installations never get one ID by chance.
 _RANDOM_BYTES = 12

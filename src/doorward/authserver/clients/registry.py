@@ -22,7 +22,8 @@ from doorward.authserver.clients.rows import (
 from doorward.authserver.events import EventRecorder
 from doorward.authserver.keys.secrets import hash_secret
 from doorward.authserver.refusals import UnknownClient
-from doorward.authserver.settings import AuthServerSettings, ConfiguredClient
+from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.settings.configured_client import ConfiguredClient
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import clients
 from doorward.net.clock import Clock

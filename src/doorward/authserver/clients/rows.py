@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from doorward.authserver.clients.registered_ids import claimed_registration
 from doorward.authserver.keys.secrets import hash_secret
 from doorward.authserver.refusals import TooManyRequests
-from doorward.authserver.settings import ConfiguredClient
+from doorward.authserver.settings.configured_client import ConfiguredClient
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.grants import revoke_grants
 from doorward.authserver.store.schema import clients, consents, grants

@@ -5,7 +5,6 @@ from hmac import compare_digest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from doorward.authserver.admission import ProviderAccount
 from doorward.authserver.authorize.consent import NothingChosen, chosen_scopes
 from doorward.authserver.authorize.provider_consent import (
     provider_consent_page,
@@ -27,6 +26,7 @@ from doorward.authserver.grants.transactions import Transaction
 from doorward.authserver.rate_limits import address_key
 from doorward.authserver.refusals import AccessDenied, FormRefused, OAuthRefused
 from doorward.authserver.services import Services
+from doorward.authserver.settings.admission import ProviderAccount
 from doorward.authserver.upstream.callback_answer import read_callback
 from doorward.authserver.upstream.logins import ProviderLogin
 from doorward.authserver.upstream.provider_client import CONSENT, ProviderClient

@@ -11,7 +11,7 @@ from doorward.authserver.metadata import registration_policy
 from doorward.authserver.rate_limits import address_key
 from doorward.authserver.responses import json_response, read_body
 from doorward.authserver.services import Services
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.wire.oauth.client_metadata import (
     ClientMetadata,
     InvalidClientMetadata,

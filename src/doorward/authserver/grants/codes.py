@@ -6,7 +6,7 @@ from sqlalchemy import Float, String, bindparam, case, exists, insert, or_, sele
 
 from doorward.authserver.grants.authorization_request import AuthorizationRequest
 from doorward.authserver.keys.secrets import hash_secret, new_secret
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.schema import codes
 from doorward.net.clock import CLOCK_SKEW

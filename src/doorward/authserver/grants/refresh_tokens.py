@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select, update
 
 from doorward.authserver.keys.secrets import derive, hash_secret, new_secret, seal, unseal
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.grants import Grant
 from doorward.authserver.store.schema import grants, refresh_tokens

@@ -9,7 +9,7 @@ from sqlalchemy import String, and_, bindparam, insert, or_, select, update
 from doorward.authserver.grants.authorization_request import AuthorizationRequest
 from doorward.authserver.keys.secrets import hash_secret, new_secret
 from doorward.authserver.refusals import FormRefused
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import transactions

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from doorward.authserver.settings import SHORTEST_SECRET, AuthServerSettings
+from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.settings.configured_client import SHORTEST_SECRET
 from doorward.errors import ConfigurationError
 from doorward.private_file import Exposed, read_private
 

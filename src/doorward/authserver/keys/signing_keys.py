@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.keys.secrets import derive, seal, unseal
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import signing_keys
 from doorward.errors import ConfigurationError

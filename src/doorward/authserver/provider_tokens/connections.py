@@ -8,11 +8,11 @@ from uuid import uuid4
 from sqlalchemy import Column, ColumnElement, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from doorward.authserver.admission import ProviderAccount
-from doorward.authserver.identity_provider import IdentityProvider
 from doorward.authserver.keys.sealing_keys import Sealed, SealingKeys
 from doorward.authserver.provider_tokens.links import ConnectLink
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.admission import ProviderAccount
+from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.settings.identity_provider import IdentityProvider
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.grants import has_active_grant
 from doorward.authserver.store.schema import provider_connections, users

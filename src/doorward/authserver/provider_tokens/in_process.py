@@ -10,7 +10,7 @@ from doorward.authserver.refusals import (
     InvalidTarget,
     SubjectTokenRefused,
 )
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.upstream.refusals import ProviderGrantEnded
 from doorward.downstream.provider_token import InProcessToken
 from doorward.downstream.refusals import (

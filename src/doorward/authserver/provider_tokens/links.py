@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.keys.secrets import hash_secret, new_secret
 from doorward.authserver.refusals import ConnectLinkRefused
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.grants import has_active_grant
 from doorward.authserver.store.schema import connect_links

@@ -16,7 +16,7 @@ from doorward.authserver.refusals import (
     InvalidTarget,
     SubjectTokenRefused,
 )
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.grants import provider_sessions_of
 from doorward.authserver.store.schema import grants

@@ -23,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.connection import Connection, Rows
 from doorward.authserver.store.revoked_tokens import add_revoked_tokens
 from doorward.authserver.store.schema import grants

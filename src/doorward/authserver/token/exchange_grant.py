@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from doorward.authserver.clients.registry import Client
-from doorward.authserver.exchange_policy import ExchangePolicy
 from doorward.authserver.refusals import (
     InvalidRequest,
     InvalidScope,
@@ -12,7 +11,8 @@ from doorward.authserver.refusals import (
     SubjectTokenRefused,
 )
 from doorward.authserver.services import Services
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.settings.exchange_policy import ExchangePolicy
 from doorward.authserver.token.provider_token_grant import (
     ACCESS_TOKEN,
     provider_token,

@@ -10,7 +10,7 @@ from typing import Any
 
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.services import Services
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.token.code_grant import redeem_code
 from doorward.authserver.token.exchange_grant import exchange_token, may_exchange
 from doorward.authserver.token.refresh_grant import refresh

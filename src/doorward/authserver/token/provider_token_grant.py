@@ -6,7 +6,8 @@ from doorward.authserver.clients.registry import Client
 from doorward.authserver.provider_tokens.lookup import Asked
 from doorward.authserver.refusals import InvalidScope
 from doorward.authserver.services import Services
-from doorward.authserver.settings import AuthServerSettings, ConfiguredClient
+from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.settings.configured_client import ConfiguredClient
 from doorward.wire.oauth.parameters import Parameters
 from doorward.wire.oauth.scope import build_scope, parse_scope
 

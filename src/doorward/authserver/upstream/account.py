@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from doorward.authserver.admission import ProviderAccount
+from doorward.authserver.settings.admission import ProviderAccount
 from doorward.authserver.upstream.id_token import LONGEST_SUBJECT
 from doorward.authserver.upstream.refusals import ProviderAnswerRefused
 from doorward.idp.sign_in import ProviderSignIn

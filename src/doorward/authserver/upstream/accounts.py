@@ -7,9 +7,9 @@ from uuid import uuid4
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from doorward.authserver.admission import ProviderAccount
-from doorward.authserver.identity_provider import IdentityProvider
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.admission import ProviderAccount
+from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.settings.identity_provider import IdentityProvider
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import provider_accounts, users
 from doorward.authserver.users.users import User, canonical_username, read_user

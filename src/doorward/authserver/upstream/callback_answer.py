@@ -1,6 +1,6 @@
 """The answer of a provider at the callback: whose account it is, and whether it may enter."""
 
-from doorward.authserver.admission import ProviderAccount
+from doorward.authserver.settings.admission import ProviderAccount
 from doorward.authserver.upstream.provider_client import AuthorizationLeg, ProviderClient
 from doorward.authserver.upstream.refusals import (
     AccountNotAllowed,

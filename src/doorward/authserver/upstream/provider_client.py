@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from doorward.authserver.admission import ProviderAccount
-from doorward.authserver.identity_provider import IdentityProvider
+from doorward.authserver.settings.admission import ProviderAccount
+from doorward.authserver.settings.identity_provider import IdentityProvider
 from doorward.authserver.upstream.account import read_account
 from doorward.authserver.upstream.extensions import extend_claims
 from doorward.authserver.upstream.id_token import ExpectedIdToken, verify_id_token

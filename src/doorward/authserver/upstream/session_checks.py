@@ -1,6 +1,6 @@
 """Asks identity providers whether their sessions are still good, once for all processes."""
 
-from doorward.authserver.admission import ProviderAccount
+from doorward.authserver.settings.admission import ProviderAccount
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import provider_sessions
 from doorward.authserver.upstream.accounts import ProviderAccounts

@@ -6,10 +6,10 @@ from uuid import uuid4
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from doorward.authserver.admission import ProviderAccount
-from doorward.authserver.identity_provider import IdentityProvider
 from doorward.authserver.keys.sealing_keys import Sealed, SealingKeys
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.admission import ProviderAccount
+from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.settings.identity_provider import IdentityProvider
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.grants import revoke_grants

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from sqlalchemy import ColumnElement, Table, update
 
-from doorward.authserver.admission import ProviderAccount
+from doorward.authserver.settings.admission import ProviderAccount
 from doorward.authserver.store.engine import Store
 from doorward.authserver.upstream.provider_client import REFRESH_TIMEOUT, ProviderClient
 from doorward.authserver.upstream.refusals import (

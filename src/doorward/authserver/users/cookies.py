@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from doorward.authserver.keys.secrets import authenticate, derive, hash_secret, new_secret
 from doorward.authserver.refusals import FormRefused
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.users.browser_name import read_browser_name
 from doorward.wire.address import origin_of
 

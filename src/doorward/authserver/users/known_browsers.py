@@ -3,7 +3,7 @@
 from sqlalchemy import delete, exists, insert, select, update
 
 from doorward.authserver.keys.secrets import hash_secret, new_secret
-from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import known_browsers, users
 from doorward.authserver.users.users import User

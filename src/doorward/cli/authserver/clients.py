@@ -10,7 +10,7 @@ from doorward.authserver.client_auth_methods import find_auth_method
 from doorward.authserver.clients.listing import ListedClient, list_clients
 from doorward.authserver.clients.rows import operator_row, remove_client
 from doorward.authserver.keys.secrets import new_secret
-from doorward.authserver.settings import ConfiguredClient, require_client
+from doorward.authserver.settings.configured_client import ConfiguredClient, require_client
 from doorward.authserver.store.schema import clients
 from doorward.cli.authserver.database import ConfigFile, DatabaseUrl, opened
 from doorward.cli.options import AsJson, examples

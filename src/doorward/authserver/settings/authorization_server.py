@@ -1,31 +1,29 @@
 """The settings of the authorization server, checked at construction."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
-from doorward.authserver.client_auth_methods import (
-    AUTH_METHODS,
-    AuthMethodName,
-    find_auth_method,
+from doorward.authserver.client_auth_methods import find_auth_method
+from doorward.authserver.settings.configured_client import (
+    SHORTEST_SECRET,
+    ConfiguredClient,
+    require_client,
 )
-from doorward.authserver.client_keys import problem_with_keys
-from doorward.authserver.exchange_policy import ExchangePolicy, require_exchanges
-from doorward.authserver.identity_provider import IdentityProvider
+from doorward.authserver.settings.exchange_policy import ExchangePolicy, require_exchanges
+from doorward.authserver.settings.identity_provider import IdentityProvider
+from doorward.authserver.settings.lifetimes import Lifetimes, Limits, require_lifetimes
+from doorward.authserver.settings.resource import Resource
 from doorward.errors import ConfigurationError
 from doorward.jose.algorithm_names import SigningAlgorithm
 from doorward.wire import address
 from doorward.wire.host_origin import HostOriginPolicy
-from doorward.wire.oauth.client_metadata import looks_like_url
-from doorward.wire.oauth.redirect_uri import EDITOR_SCHEMES, problem_with
+from doorward.wire.oauth.redirect_uri import EDITOR_SCHEMES
 from doorward.wire.oauth.scope import parse_scope
 
-SHORTEST_SECRET = 32
-# Of the IDs that registration issues.
-REGISTERED_PREFIX = "dw-"
 # Secrets from documentation are public.
 _EXAMPLES = (
     "secret",
@@ -37,81 +35,6 @@ _EXAMPLES = (
     "password",
     "demo",
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resource:
-    """
-    A protected MCP server that tokens are issued for.
-
-    ``scopes`` maps each scope to its description on the consent page. A request without a scope
-    gets ``default_scopes``; ``None`` means all.
-    """
-
-    uri: str
-    scopes: Mapping[str, str]
-    name: str | None = None
-    default_scopes: frozenset[str] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConfiguredClient:
-    """
-    A client that the operator registers in the settings.
-
-    ``introspects`` makes it a resource server that may introspect tokens for that resource.
-    ``provider_tokens`` are the identity providers at which it may get its callers' own tokens. With
-    ``auth_method="private_key_jwt"``, ``jwks`` has its public keys, or ``jwks_uri`` their URL.
-    """
-
-    client_id: str
-    redirect_uris: tuple[str, ...] = ()
-    secret: str | None = field(default=None, repr=False)
-    name: str | None = None
-    auth_method: AuthMethodName = "none"
-    grant_types: tuple[str, ...] = ("authorization_code", "refresh_token")
-    introspects: str | None = None
-    provider_tokens: tuple[str, ...] = ()
-    jwks: Mapping[str, Any] | None = None
-    jwks_uri: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lifetimes:
-    """Lifetimes in seconds."""
-
-    code: float = 60
-    access_token: float = 600
-    refresh_idle: float = 14 * 86400
-    refresh_absolute: float = 90 * 86400
-    # A refresh token that is sent again within this time gets the same response again.
-    refresh_grace: float = 30
-    session_idle: float = 2 * 3600
-    session_absolute: float = 12 * 3600
-    known_browser: float = 180 * 86400
-    transaction: float = 600
-    unused_client: float = 86400
-    idle_client: float = 90 * 86400
-    signing_key: float = 90 * 86400
-    document_floor: float = 60
-    document_ceiling: float = 86400
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """Rate limits, in the notation of the ``limits`` package."""
-
-    registrations_per_address: str = "30/10 minutes"
-    registrations: str = "500/hour"
-    # Wrong passwords for one username: per network or known browser, and from all networks together
-    # without known browsers. On PostgreSQL, all replicas count together.
-    sign_in_failures_per_name_and_address: str = "10/5 minutes"
-    sign_in_failures_per_name: str = "300/hour"
-    sign_ins_per_address: str = "60/5 minutes"
-    token_failures_per_address: str = "120/minute"  # noqa: S105 - a rate
-    authorizations_per_address: str = "120/minute"
-    clients: int = 10_000
-    code_attempts: int = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,74 +225,6 @@ def _demo(settings: AuthServerSettings) -> None:
             )
 
 
-def _lifetimes(settings: AuthServerSettings) -> None:
-    life = settings.lifetimes
-    if not 0 < life.code <= 60:
-        raise ConfigurationError(
-            "code-too-long",
-            f"lifetimes.code is {life.code} seconds; it must be more than 0 and at most 60.",
-            "Set lifetimes.code to 60 or less.",
-        )
-    if not 0 < life.access_token <= 86400:
-        raise ConfigurationError(
-            "access-token-too-long",
-            f"lifetimes.access_token is {life.access_token} seconds; a day is the most.",
-            "Set lifetimes.access_token to 86400 or less; 600 is the default.",
-        )
-    if not 0 <= life.refresh_grace <= 120:
-        raise ConfigurationError(
-            "grace-too-long",
-            f"lifetimes.refresh_grace is {life.refresh_grace} seconds; it must be from 0 to 120.",
-            "Set lifetimes.refresh_grace to 120 or less.",
-        )
-
-
-def require_client(client: ConfiguredClient, private_schemes: frozenset[str]) -> None:
-    """
-    Refuse a client of the operator's that could not sign anybody in.
-
-    Raises:
-        ConfigurationError: it names the problem and the setting to change.
-    """
-    client_id, secret = client.client_id, client.secret
-    # A URL would be looked up as a client ID document, and the prefix is of registered clients.
-    taken = looks_like_url(client_id) or client_id.startswith(REGISTERED_PREFIX)
-    if not 0 < len(client_id) <= 200 or not client_id.isprintable() or taken:
-        raise ConfigurationError(
-            "not-a-client-id",
-            f"{client_id[:200]!r} cannot be the id of a client.",
-            f"Use 1 to 200 printable characters, no URL and nothing that begins with {REGISTERED_PREFIX}.",
-        )
-    method = find_auth_method(client.auth_method)
-    if method is None:
-        raise ConfigurationError(
-            "client-auth-method",
-            f"Client {client_id!r} has the unknown auth_method {client.auth_method!r}.",
-            f"Use one of {', '.join(known.name for known in AUTH_METHODS)}.",
-        )
-    _keys(client, needed=method.needs == "keys")
-    if (method.needs == "secret") == (secret is None):
-        raise ConfigurationError(
-            "client-secret",
-            f"Client {client_id!r} has auth_method {client.auth_method} and "
-            f"{'no secret' if secret is None else 'a secret'}.",
-            "Set a secret if auth_method begins with client_secret, and none otherwise.",
-        )
-    if secret is not None and len(secret) < SHORTEST_SECRET:
-        raise ConfigurationError(
-            "weak-client-secret",
-            f"The secret of client {client_id!r} has {len(secret)} characters.",
-            f"Use at least {SHORTEST_SECRET} random characters: openssl rand -base64 32.",
-        )
-    for uri in client.redirect_uris:
-        if problem := problem_with(uri, private_schemes=private_schemes):
-            raise ConfigurationError(
-                "not-a-redirect-uri",
-                f"The redirect URI {uri!r} of client {client_id!r} {problem}.",
-                "Use https, http on loopback, or a private-use scheme listed in private_schemes.",
-            )
-
-
 def _clients(settings: AuthServerSettings) -> None:
     for client in settings.clients:
         require_client(client, settings.private_schemes)
@@ -398,23 +253,6 @@ def _provider_tokens(settings: AuthServerSettings, client: ConfiguredClient) -> 
             "unknown-identity-provider",
             f"Client {client.client_id!r} has provider_tokens of the unknown provider {unknown[0]!r}.",
             "Use the names of identity_providers.",
-        )
-
-
-def _keys(client: ConfiguredClient, *, needed: bool) -> None:
-    named = [value for value in (client.jwks, client.jwks_uri) if value is not None]
-    problem = None
-    if len(named) != needed:
-        problem = f"{len(named)} of jwks and jwks_uri"
-    elif client.jwks is not None:
-        problem = problem_with_keys(client.jwks)
-    elif client.jwks_uri is not None and not client.jwks_uri.startswith("https://"):
-        problem = "a jwks_uri that is not https"
-    if problem is not None:
-        raise ConfigurationError(
-            "client-keys",
-            f"Client {client.client_id!r} has auth_method {client.auth_method} and {problem}.",
-            "Set jwks or jwks_uri if auth_method is private_key_jwt, and neither otherwise.",
         )
 
 
@@ -459,6 +297,10 @@ def _same_issuer(providers: list[IdentityProvider]) -> None:
                 " give its accounts different scopes or roles, or ask for another second factor.",
                 "Give both the same acr_values, required_amr, user_scopes, group_scopes and group_roles.",
             )
+
+
+def _lifetimes(settings: AuthServerSettings) -> None:
+    require_lifetimes(settings.lifetimes)
 
 
 def _exchanges(settings: AuthServerSettings) -> None:

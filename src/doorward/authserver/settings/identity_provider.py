@@ -7,7 +7,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from doorward import idp
-from doorward.authserver.admission import Allow, ProviderAccount, unmet_conditions
+from doorward.authserver.settings.admission import Allow, ProviderAccount, unmet_conditions
 from doorward.errors import ConfigurationError
 from doorward.idp.sign_in import OPENID_SIGN_IN, ProviderSignIn
 from doorward.wire import address

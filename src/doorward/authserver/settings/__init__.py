@@ -1,0 +1,1 @@
+"""The settings of the authorization server, checked at construction; nothing here does I/O."""

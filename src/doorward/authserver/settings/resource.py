@@ -1,0 +1,19 @@
+"""A protected MCP server that tokens are issued for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """
+    A protected MCP server that tokens are issued for.
+
+    ``scopes`` maps each scope to its description on the consent page. A request without a scope
+    gets ``default_scopes``; ``None`` means all.
+    """
+
+    uri: str
+    scopes: Mapping[str, str]
+    name: str | None = None
+    default_scopes: frozenset[str] | None = None
