@@ -10,7 +10,13 @@ from doorward.client.sign_in.listener import HOST, PATH
 from doorward.idp import PROVIDERS, Answer, Fact, Preset
 from doorward.idp.clients import CLIENTS, PORT, McpClient
 from doorward.idp.facts import UNSOURCED
-from doorward.idp.registration_guide import clients_page
+from doorward.idp.registration_guide import client_document, clients_page
+from doorward.wire.oauth.client_metadata import (
+    RegistrationPolicy,
+    parse_client_document,
+    parse_registration,
+)
+from doorward.wire.oauth.redirect_uri import matches
 
 each = pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
 
@@ -58,3 +64,67 @@ def test_the_page_has_every_client_and_every_provider_with_a_place() -> None:
         assert all(f"`{uri}`" in page for uri in client.redirect_uris.value)
     for preset in PROVIDERS:
         assert (f"| {preset.name} |" in page) is (preset.manual is not None)
+
+
+CONNECTING = [client for client in CLIENTS if client.connection is not None]
+POLICY = RegistrationPolicy(
+    auth_methods=("none", "client_secret_post", "private_key_jwt"),
+    key_methods=("private_key_jwt",),
+    signing_algorithms=frozenset({"RS256"}),
+    grant_types=("authorization_code", "refresh_token"),
+)
+each_connecting = pytest.mark.parametrize("client", CONNECTING, ids=lambda client: client.name)
+
+
+def test_it_is_known_of_every_client_but_our_own_how_it_connects() -> None:
+    assert [client.name for client in CLIENTS if client.connection is None] == ["doorward"]
+
+
+@each_connecting
+def test_a_fact_about_a_connection_has_a_source_and_a_date_or_is_marked_as_not_verified(
+    client: McpClient,
+) -> None:
+    assert client.connection is not None
+    for name, fact in client.connection.all().items():
+        sourced = fact.source.startswith("https://")
+        assert sourced or (fact.source == UNSOURCED.where and not fact.verified), name
+        if sourced:
+            assert date(2026, 11, 1) <= fact.seen <= date(2026, 12, 31), name
+
+
+@each_connecting
+def test_a_client_that_prefers_a_document_has_a_document(client: McpClient) -> None:
+    assert client.connection is not None
+    ways = client.connection.registration.value
+
+    assert ("document" in ways) == (client.connection.document is not None)
+    assert len(set(ways)) == len(ways)
+
+
+@each_connecting
+def test_what_a_client_publishes_and_sends_covers_the_redirect_uri_that_it_uses(
+    client: McpClient,
+) -> None:
+    assert client.connection is not None
+    used = client.connection.redirect_uri.value.format(port=PORT)
+    sent = _with_port(client.connection.registration_request.value)
+
+    assert any(matches(one, used) for one in parse_registration(sent, POLICY).redirect_uris)
+    if client.connection.document is not None:
+        document = client.connection.document.value
+        metadata = parse_client_document(document, document["client_id"], POLICY)
+        assert any(matches(one, used) for one in metadata.redirect_uris)
+
+
+@each_connecting
+def test_the_json_of_a_client_has_every_fact_with_its_source(client: McpClient) -> None:
+    document = client_document(client)
+
+    assert client.connection is not None
+    assert document["connection"].keys() == client.connection.all().keys()
+    assert all(one["source"] and one["seen"] for one in document["connection"].values())
+
+
+def _with_port(document: Any) -> dict[str, Any]:
+    uris = [uri.format(port=PORT) for uri in document["redirect_uris"]]
+    return {**document, "redirect_uris": uris}

@@ -54,7 +54,15 @@ def client_document(client: McpClient) -> dict[str, Any]:
         "client_id": fact_document(client.client_id),
         "client_secret": fact_document(client.client_secret),
         "facts": [fact_document(fact) for fact in client.facts],
+        "connection": connection_document(client),
     }
+
+
+def connection_document(client: McpClient) -> dict[str, Any] | None:
+    """Return how a client connects, for JSON."""
+    if client.connection is None:
+        return None
+    return {name: fact_document(fact) for name, fact in client.connection.all().items()}
 
 
 def clients_page(providers: tuple[Preset, ...]) -> str:
@@ -95,4 +103,7 @@ def _section(client: McpClient) -> str:
 
 
 def _is_code(value: str) -> bool:
-    return value.startswith(("claude ", "doorward ", ".vscode", ".cursor", '"'))
+    return value.startswith(_CODE)
+
+
+_CODE = ("claude ", "codex ", "doorward ", "npx ", ".vscode", ".cursor", "settings.json", '"')

@@ -1,0 +1,79 @@
+"""ChatGPT: connects from OpenAI's cloud."""
+
+from doorward.idp.clients.client import SEEN, ConnectionFacts, McpClient
+from doorward.idp.facts import UNSOURCED, Source
+
+_MANUAL = Source("https://developers.openai.com/plugins/build/auth", SEEN)
+_CHANGES = Source("https://developers.openai.com/plugins/changelog", SEEN)
+_FORM = Source("https://apxml.com/posts/how-to-setup-oauth-chatgpt-connector", SEEN)
+_OLDER = Source("https://community.openai.com/t/1378808", SEEN)
+_DOCUMENT = Source("https://chatgpt.com/oauth/client.json", SEEN)
+
+_CALLBACK = "https://chatgpt.com/connector_platform_oauth_redirect"
+
+CHATGPT = McpClient(
+    name="chatgpt",
+    title="ChatGPT",
+    redirect_uris=_OLDER.says(
+        (_CALLBACK,), "An issuer without RFC 9207 gets https://chatgpt.com/connector/oauth/ID."
+    ),
+    client_id=_FORM.suggests("Advanced OAuth settings > User-Defined OAuth Client"),
+    client_secret=_FORM.suggests("The field below the id"),
+    facts=(
+        _MANUAL.suggests(
+            "If the issuer does not announce RFC 9207, register the redirect URI that ChatGPT shows instead."
+        ),
+    ),
+    connection=ConnectionFacts(
+        user_agent=UNSOURCED.suggests("openai-mcp/1.0.0", "As several servers recorded it."),
+        oauth_user_agent=UNSOURCED.suggests("openai-mcp/1.0.0"),
+        client_name=UNSOURCED.suggests("openai-mcp"),
+        timeout=UNSOURCED.suggests(30.0),
+        ipv4_only=UNSOURCED.suggests(False),
+        first_request=UNSOURCED.suggests("POST"),
+        resource_metadata=_MANUAL.suggests(("challenge", "path", "root")),
+        resource_match=UNSOURCED.suggests("parent"),
+        issuer_metadata=_MANUAL.suggests(("oauth", "openid", "openid-suffix")),
+        issuer_match=_MANUAL.suggests(True, "Compares slashes, ports and case too."),
+        fallback=UNSOURCED.suggests("never"),
+        registration=_MANUAL.says(("document", "registered", "pre-registered")),
+        document=_DOCUMENT.says(
+            {
+                "client_id": "https://chatgpt.com/oauth/client.json",
+                "client_name": "ChatGPT",
+                "client_uri": "https://chatgpt.com/",
+                "logo_uri": "https://persistent.oaistatic.com/sonic/misc/openai-logo.png",
+                "redirect_uris": [_CALLBACK],
+                "grant_types": ["authorization_code", "refresh_token"],
+                "response_types": ["code"],
+                "token_endpoint_auth_method": "private_key_jwt",
+                "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
+                "token_endpoint_auth_signing_alg": "RS256",
+                "jwks_uri": "https://chatgpt.com/oauth/jwks.json",
+            },
+            "As others copied it on 2026-09-08.",
+        ),
+        registration_request=UNSOURCED.suggests(
+            {
+                "client_name": "ChatGPT",
+                "redirect_uris": [_CALLBACK],
+                "grant_types": ["authorization_code", "refresh_token"],
+                "response_types": ["code"],
+                "token_endpoint_auth_method": "none",
+            }
+        ),
+        redirect_uri=_CHANGES.suggests(_CALLBACK, "Since 2026-08-21."),
+        scopes=_MANUAL.suggests(("challenge", "resource")),
+        offline_access=UNSOURCED.suggests(False),
+        resource=_MANUAL.says("metadata", "On the authorization and the token request."),
+        iss=_MANUAL.suggests("announced"),
+        versions=UNSOURCED.suggests(
+            ("2026-07-28", "2025-11-25"), "As several servers recorded it."
+        ),
+        refusals=_MANUAL.says(
+            ("tool-result",), "The tool also needs securitySchemes in the list of tools."
+        ),
+        step_up=_MANUAL.suggests(True),
+        refresh_parameters=_MANUAL.suggests(("resource",)),
+    ),
+)

@@ -1,0 +1,69 @@
+"""MCP Inspector."""
+
+from doorward.idp.clients.client import SEEN, ConnectionFacts, McpClient
+from doorward.idp.facts import UNSOURCED, Source
+
+_MANUAL = Source("https://modelcontextprotocol.io/docs/draft/tools/inspector/authorization", SEEN)
+_PROVIDERS = Source(
+    "https://github.com/modelcontextprotocol/inspector/blob/86d5f58ec8c369839b8237455ad8b1c17b15a984/core/auth/providers.ts",
+    SEEN,
+)
+_SDK_AT = "https://github.com/modelcontextprotocol/typescript-sdk/blob/3924de99df834302d89f5997a1b64ca268282284/"
+_SDK = Source(_SDK_AT + "packages/client/src/client/auth.ts", SEEN)
+_TRANSPORT = Source(_SDK_AT + "packages/client/src/client/streamableHttp.ts", SEEN)
+
+INSPECTOR = McpClient(
+    name="inspector",
+    title="MCP Inspector",
+    redirect_uris=_MANUAL.says(
+        (
+            "http://127.0.0.1:6274/oauth/callback",
+            "http://localhost:6274/oauth/callback",
+            "http://127.0.0.1:6276/oauth/callback",
+        )
+    ),
+    client_id=_MANUAL.says("Server Settings > OAuth Settings, or --client-id ID"),
+    client_secret=_MANUAL.says("The field below the id, or --client-secret SECRET"),
+    facts=(
+        _MANUAL.says(
+            "The web client uses the address in the browser's address bar; Server Settings shows it as Redirect URI. The third is of --cli and --tui."
+        ),
+    ),
+    connection=ConnectionFacts(
+        user_agent=UNSOURCED.suggests("node"),
+        oauth_user_agent=UNSOURCED.suggests("node", "In the browser, the browser's own."),
+        client_name=UNSOURCED.suggests("inspector-client"),
+        timeout=UNSOURCED.suggests(60.0),
+        ipv4_only=UNSOURCED.suggests(False),
+        first_request=_SDK.says("POST"),
+        resource_metadata=_SDK.says(("challenge", "path", "root")),
+        resource_match=_SDK.says("parent"),
+        issuer_metadata=_SDK.says(("oauth", "openid", "openid-suffix")),
+        issuer_match=_SDK.says(True),
+        fallback=_SDK.says("missing"),
+        registration=_PROVIDERS.says(
+            ("registered", "pre-registered"), "With a document if the user configures one."
+        ),
+        registration_request=_PROVIDERS.says(
+            {
+                "redirect_uris": ["http://localhost:6274/oauth/callback"],
+                "token_endpoint_auth_method": "none",
+                "grant_types": ["authorization_code", "refresh_token"],
+                "response_types": ["code"],
+                "client_name": "MCP Inspector",
+                "client_uri": "https://github.com/modelcontextprotocol/inspector",
+                "application_type": "native",
+            },
+            "It adds its scopes.",
+        ),
+        redirect_uri=_MANUAL.says("http://localhost:6274/oauth/callback"),
+        scopes=_SDK.says(("challenge", "resource")),
+        offline_access=_SDK.says(True),
+        resource=_SDK.says("normalized"),
+        iss=_SDK.says("announced"),
+        versions=UNSOURCED.suggests(("2025-11-25", "2026-07-28")),
+        refusals=_TRANSPORT.says(("http",)),
+        step_up=_TRANSPORT.says(True),
+        refresh_parameters=_SDK.says(("resource",)),
+    ),
+)
