@@ -13,6 +13,12 @@ class ExitCode(IntEnum):
     UNREACHABLE = 4
     TOOL = 5
     UNUSABLE = 6
+    DOCTOR_SERVER = 10
+    DOCTOR_PROXY = 11
+    DOCTOR_ISSUER = 12
+    DOCTOR_CLIENT = 13
+    DOCTOR_CONFIGURATION = 14
+    DOCTOR_UNSURE = 15
     INTERRUPTED = 130
 
 
@@ -24,6 +30,12 @@ MEANING: dict[ExitCode, str] = {
     ExitCode.UNREACHABLE: "the server did not answer in time",
     ExitCode.TOOL: "the tool reported an error",
     ExitCode.UNUSABLE: "the server's response is invalid or not trusted",
+    ExitCode.DOCTOR_SERVER: "doctor: the MCP server must change",
+    ExitCode.DOCTOR_PROXY: "doctor: the proxy in front of the server must change",
+    ExitCode.DOCTOR_ISSUER: "doctor: the issuer must change",
+    ExitCode.DOCTOR_CLIENT: "doctor: the client is at fault",
+    ExitCode.DOCTOR_CONFIGURATION: "doctor: a URL, a name or a client's setting is wrong",
+    ExitCode.DOCTOR_UNSURE: "doctor: something fails, and the report says what would decide why",
     ExitCode.INTERRUPTED: "interrupted",
 }
 """The meaning of each status, for ``doorward --help``."""

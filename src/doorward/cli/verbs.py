@@ -52,6 +52,12 @@ VERBS = (
         "Write or check a client ID metadata document.",
         CALL,
     ),
+    Verb(
+        "doctor",
+        "doorward.cli.doctor.doctor:doctor",
+        "Find out which hop of a sign-in fails, why, and who must act.",
+        CALL,
+    ),
     Verb("logout", "doorward.cli.client.logout:logout", "Revoke and delete stored tokens.", CALL),
     Verb(
         "token",

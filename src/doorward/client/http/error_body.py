@@ -24,7 +24,7 @@ async def limit_body(response: httpx2.Response) -> None:
     if response.is_stream_consumed:
         return
     packed = await _read(response.stream)
-    body = _unpacked(packed, response.headers.get("content-encoding", "identity").strip().lower())
+    body = unpacked(packed, response.headers.get("content-encoding", "identity").strip().lower())
     for name in ("content-encoding", "content-length", "transfer-encoding"):
         response.headers.pop(name, None)
     response.stream = httpx2.ByteStream(body)
@@ -57,15 +57,15 @@ async def _all_of(chunks: AsyncIterator[bytes]) -> bytes:
     return bytes(body)
 
 
-def _unpacked(body: bytes, coding: str) -> bytes:
-    """Return ``body`` decompressed; empty if it is too long or malformed."""
+def unpacked(body: bytes, coding: str, limit: int = MAX_ERROR_BODY) -> bytes:
+    """Return ``body`` decompressed; empty if it is longer than ``limit`` bytes, or malformed."""
     if coding == "identity":
         return body
     if coding not in ("gzip", "x-gzip", "deflate"):
         return b""
     reader = zlib.decompressobj(_GZIP_OR_ZLIB)
     try:
-        unpacked = reader.decompress(body, MAX_ERROR_BODY + 1)
+        plain = reader.decompress(body, limit + 1)
     except zlib.error:
         return b""
-    return unpacked if reader.eof and len(unpacked) <= MAX_ERROR_BODY else b""
+    return plain if reader.eof and len(plain) <= limit else b""

@@ -1,0 +1,1 @@
+"""``doorward doctor``: which hop fails, why, and who must act."""

@@ -1,0 +1,1 @@
+"""What the doctor saw: frozen records without secrets. Nothing here judges."""

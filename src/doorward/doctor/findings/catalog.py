@@ -1,0 +1,22 @@
+"""All findings by code."""
+
+from doorward.doctor.findings import (
+    challenge,
+    connection,
+    endpoint,
+    issuer,
+    resolution,
+    resource_metadata,
+)
+from doorward.doctor.findings.finding import Finding
+
+_TABLES = (
+    resolution.FINDINGS,
+    connection.FINDINGS,
+    endpoint.FINDINGS,
+    challenge.FINDINGS,
+    resource_metadata.FINDINGS,
+    issuer.FINDINGS,
+)
+
+FINDINGS: dict[str, Finding] = {one.code: one for table in _TABLES for one in table}

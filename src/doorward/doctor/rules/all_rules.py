@@ -1,0 +1,22 @@
+"""All rules, in the order of the ladder."""
+
+from doorward.doctor.rules import (
+    challenge,
+    connection,
+    endpoint,
+    issuer,
+    resolution,
+    resource_metadata,
+)
+from doorward.doctor.rules.rule import Rule
+
+_BOOKS = (
+    resolution.BOOK,
+    connection.BOOK,
+    endpoint.BOOK,
+    challenge.BOOK,
+    resource_metadata.BOOK,
+    issuer.BOOK,
+)
+
+RULES: tuple[Rule, ...] = tuple(rule for book in _BOOKS for rule in book.rules)

@@ -1,0 +1,59 @@
+"""Every finding fires on a set-up that is broken in exactly that way, and on no healthy one."""
+
+import dataclasses
+
+import pytest
+
+from doorward.doctor.evidence.evidence import Evidence
+from doorward.doctor.findings.catalog import FINDINGS
+from doorward.doctor.hops.ladder import LADDER
+from doorward.doctor.rules.all_rules import RULES
+from tests.doctor.broken import discovery, reaching
+from tests.doctor.broken.broken import Broken
+from tests.doctor.healthy import HEALTHY
+from tests.doctor.world import codes, examined
+from tests.ledger import proves
+
+BROKEN = (*reaching.SET.broken, *discovery.SET.broken)
+
+
+def _name(value: object) -> str:
+    if isinstance(value, Broken):
+        return f"{value.code}-{value.build.__name__}"
+    return getattr(value, "__name__", "")
+
+
+@proves("S221", "refuses", "doctor findings")
+@proves("S182", "refuses", "checks fire on broken fixtures")
+@pytest.mark.parametrize("broken", BROKEN, ids=_name)
+async def test_a_set_up_that_is_broken_in_one_way_gives_that_finding_alone(broken: Broken) -> None:
+    found = await examined(broken.build(), saw=broken.saw)
+    assert codes(found) == [broken.code]
+    assert found.diagnoses[0].blame is broken.blame
+
+
+@proves("S221", "accepts", "doctor findings")
+@proves("S182", "accepts", "checks fire on broken fixtures")
+@pytest.mark.parametrize("build", HEALTHY, ids=_name)
+async def test_a_healthy_set_up_gives_no_finding(build: object) -> None:
+    assert callable(build)
+    assert codes(await examined(build())) == []
+
+
+def test_every_finding_has_a_set_up_that_is_broken_in_that_way() -> None:
+    assert {one.code for one in BROKEN} == set(FINDINGS)
+
+
+def test_every_rule_finds_a_code_of_the_table_and_needs_views_that_exist() -> None:
+    views = {one.name for one in dataclasses.fields(Evidence)}
+    assert {rule.code for rule in RULES} == set(FINDINGS)
+    assert {view for rule in RULES for view in rule.needs} <= views
+
+
+def test_every_finding_is_at_a_rung_of_the_ladder_and_follows_findings_that_exist() -> None:
+    assert {one.hop for one in FINDINGS.values()} <= {hop.name for hop in LADDER}
+    assert {code for one in FINDINGS.values() for code in one.follows} <= set(FINDINGS)
+
+
+def test_an_unsure_finding_says_what_would_decide_it() -> None:
+    assert [one.code for one in FINDINGS.values() if one.blame == "unsure" and not one.decide] == []
