@@ -3,6 +3,9 @@
 import os
 from random import Random
 
+SCOPE_KEY = "doorward.correlation_id"
+"""The key in the ASGI scope under which a guard leaves the id of the request."""
+
 # An id need not be unguessable, so it does not cost a system call. It is random and not a counter,
 # which would tell each caller how many others there are.
 _numbers = Random()  # noqa: S311

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from doorward.correlation_id import SCOPE_KEY as CORRELATION_KEY
 from doorward.errors import ConfigurationError, RequestRefused, Unavailable
 from doorward.guard.http import cors
 from doorward.guard.http.body import replay, require_json
@@ -270,13 +271,19 @@ class GuardMiddleware:
     ) -> Awaitable[None]:
         settings, scope, app_path = self._settings, request.scope, self._app_path
         inside = partial(self._pipeline.refuse_inside, request)
-        inner = {**scope, IDENTITY_KEY: caller, INSIDE_KEY: inside}
+        correlation_id = request.correlation_id
+        inner = {
+            **scope,
+            IDENTITY_KEY: caller,
+            INSIDE_KEY: inside,
+            CORRELATION_KEY: correlation_id,
+        }
         if request.envelope is not None:
             inner[ENVELOPE_KEY] = request.envelope
         if scope["path"] != app_path:
             inner["path"] = app_path
             inner["raw_path"] = app_path.encode()
-        correlation = (b"x-correlation-id", request.correlation_id.encode("ascii"))
+        correlation = (b"x-correlation-id", correlation_id.encode("ascii"))
 
         def began(status: int, session: bytes | None) -> None:
             if session is not None:

@@ -43,6 +43,7 @@ class ServerState:
                 resumable=revision.resumable_streams,
             )
             self.sessions.begin(session)
+            request.session = session
             request.response_headers = ((b"mcp-session-id", session.id.encode()),)
 
     async def subscribe(self, request: RequestContext) -> Result:

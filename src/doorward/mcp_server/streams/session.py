@@ -37,7 +37,7 @@ class Session:
     ) -> None:
         self.id = secrets.token_urlsafe(32)
         self.principal = principal
-        self.capabilities = _relevant_capabilities(capabilities)
+        self.capabilities = relevant_capabilities(capabilities)
         self.resumable = resumable
         self.log_level: LogLevel | None = None
         # By URI, who subscribed: a weaker token of the same principal does not hear of it.
@@ -121,7 +121,7 @@ class Session:
             self.standalone_stream.end()
 
 
-def _relevant_capabilities(capabilities: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def relevant_capabilities(capabilities: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the capabilities that are used; a client could send megabytes of others."""
     return {
         name: {mode: {} for mode in _MODES if isinstance(declared.get(mode), dict)}
@@ -174,6 +174,11 @@ class Sessions:
     def end(self, session: Session) -> None:
         """End a session."""
         self._drop(session)
+
+    def __len__(self) -> int:
+        """Return how many sessions there are."""
+        self._prune()
+        return len(self._sessions)
 
     def close_all(self) -> None:
         """End every session, at shutdown."""

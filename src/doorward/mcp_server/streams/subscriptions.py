@@ -9,12 +9,13 @@ import msgspec
 _encode = msgspec.json.Encoder().encode
 
 TOOLS, PROMPTS, RESOURCES = "tools", "prompts", "resources"
+_RESOURCE = "resource:"
 LIST_CHANGED = {kind: f"notifications/{kind}/list_changed" for kind in (TOOLS, PROMPTS, RESOURCES)}
 
 
 def resource_topic(uri: str) -> str:
     """Return the topic of one resource."""
-    return f"resource:{uri}"
+    return _RESOURCE + uri
 
 
 def task_topic(task_id: str) -> str:
@@ -85,6 +86,10 @@ class Subscriptions:
         """Queue a notification for each subscription to ``topic``."""
         for subscription in self._by_topic.get(topic, ()):
             subscription.put(topic, method, params)
+
+    def resources(self) -> list[str]:
+        """Return the URIs that any stream is subscribed to."""
+        return [one.removeprefix(_RESOURCE) for one in self._by_topic if one.startswith(_RESOURCE)]
 
     def close_all(self) -> None:
         """Let every stream end."""
