@@ -21,6 +21,7 @@ from doorward.config.operations import AuditSettings, LogSettings, OperationsSet
 from doorward.config.reading import fields
 from doorward.config.reading.tables import Table, walk
 from doorward.gateway import Gateway
+from doorward.gateway.stdio import StdioCommand, StdioLimits
 from doorward.guard import Guard
 from doorward.policy import Policy, Rule
 from doorward.tokens import Introspection, OpaqueIssuer, TrustedIssuer
@@ -105,9 +106,15 @@ def test_every_option_of_a_guard_is_a_setting() -> None:
     issuer = (_arguments(TrustedIssuer) | _arguments(OpaqueIssuer)) - set(ISSUER)
     gateway = _arguments(Gateway) - set(GATEWAY)
     # The authorization server's side of this server.
-    own = {"upstream", "scopes", "default_scopes", "forward_token"}
+    own = {"upstream", "scopes", "default_scopes", "forward_token", "command", "process"}
 
     assert _settings(fields.MCP_SERVER) == told | issuer | gateway | own
+
+
+def test_every_option_of_a_stdio_server_is_a_setting() -> None:
+    process = _arguments(StdioCommand) | _arguments(StdioLimits)
+
+    assert _settings(fields.PROCESS) == process - {"command", "limits"} | {"secret_environment"}
 
 
 def test_every_option_of_a_policy_is_a_setting() -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from doorward.authserver import AuthServerSettings, Resource
 from doorward.config.operations import AuditSettings, LogSettings, OperationsSettings
 from doorward.errors import ConfigurationError
+from doorward.gateway.stdio.settings import StdioCommand, StdioLimits
 from doorward.guard import Guard
 from doorward.guard.issuers import Issuer, IssuerOptions, trusted
 from doorward.policy import Policy, Rule
@@ -74,12 +75,13 @@ class McpServerSettings:
     """
     A protected MCP server: where clients reach it, where it is, and who may do what.
 
-    ``options`` are settings of ``Guard``. ``policy_values`` are those of the policy as the file has
+    It is at the URL ``upstream``, or it is the command ``stdio``. ``options`` are settings of ``Guard``. ``policy_values`` are those of the policy as the file has
     them, because policies cannot be compared.
     """
 
     resource: str
-    upstream: str
+    upstream: str | None = None
+    stdio: StdioCommand | None = None
     policy: Policy = field(compare=False)
     policy_values: Mapping[str, Any] = field(default_factory=dict)
     scopes: Mapping[str, str] = field(default_factory=dict)
@@ -175,16 +177,62 @@ def mcp_server_of(*, policy: Policy, **values: Any) -> McpServerSettings:
             "Give issuer for one issuer with the usual conditions, or issuers with all of them.",
         )
     own = {name: values.pop(name) for name in _OWN if name in values}
+    own |= _command_of(own, values.pop("command", None), values.pop("process", None))
     return McpServerSettings(
         policy=policy, issuers=issuers if one.is_empty else (one,), options=values, **own
     )
 
 
+def process_of(
+    *, secret_environment: Mapping[str, str] | None = None, **values: Any
+) -> Mapping[str, Any]:
+    """
+    Return the settings of ``StdioCommand`` without its command.
+
+    Raises:
+        ConfigurationError: ``two-sources``, ``stdio-limit``.
+    """
+    plain, secret = values.pop("environment", {}), secret_environment or {}
+    if both := sorted(set(plain) & set(secret)):
+        raise ConfigurationError(
+            "two-sources",
+            f"environment and secret_environment both have {both[0]!r}.",
+            "Keep one of them.",
+        )
+    limits = {name: values.pop(name) for name in _LIMITS if name in values}
+    return {**values, "environment": {**plain, **secret}, "limits": StdioLimits(**limits)}
+
+
+def _command_of(
+    own: Mapping[str, Any], command: tuple[str, ...] | None, process: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    if (command is None) == ("upstream" not in own):
+        raise ConfigurationError(
+            "where-is-the-server",
+            "An MCP server has either upstream or command, and this one has"
+            f" {'neither' if command is None else 'both'}.",
+            'Set upstream = "http://127.0.0.1:9000/mcp", or command = ["uvx", "mcp-server-git"].',
+        )
+    if command is None:
+        if process is not None:
+            raise _unused("process", "is for a server that has a command")
+        return {}
+    for name in ("pass_headers", "forward_token", "timeout"):
+        if name in own:
+            raise _unused(name, "is for a server that has an upstream")
+    return {"stdio": StdioCommand(command=command, **(process or {}))}
+
+
+def _unused(name: str, why: str) -> ConfigurationError:
+    return ConfigurationError("unused-setting", f"{name} {why}.", f"Remove {name}.")
+
+
+_LIMITS = tuple(StdioLimits.__dataclass_fields__)
 ISSUER_SETTINGS = tuple(TrustedIssuerSettings.__dataclass_fields__)
 _OWN = tuple(
     name
     for name in McpServerSettings.__dataclass_fields__
-    if name not in ("policy", "issuers", "options")
+    if name not in ("policy", "issuers", "options", "stdio")
 )
 
 

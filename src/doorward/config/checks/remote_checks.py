@@ -13,7 +13,8 @@ from doorward.authserver.upstream.refusals import (
     ProviderUnavailable,
 )
 from doorward.config.checks.findings import Finding, failed, ok, warning
-from doorward.config.settings import Configuration, McpServerSettings, TrustedIssuerSettings
+from doorward.config.checks.stdio_check import check_command
+from doorward.config.settings import Configuration, TrustedIssuerSettings
 from doorward.errors import HttpError
 from doorward.idp.probe.discovery import look
 from doorward.net import Clock, Fetcher, FetchFailed, FetchRequest, FetchResponse
@@ -45,7 +46,10 @@ class RemoteChecks:
             setting = f"mcp_servers[{number}]"
             url = metadata_url(server.resource)
             yield self._address(f"{setting}.resource", url, "resource", server.resource)
-            yield self._upstream(f"{setting}.upstream", server)
+            if server.stdio is not None:
+                yield check_command(f"{setting}.command", server.stdio, server.policy)
+            elif server.upstream is not None:
+                yield self._upstream(f"{setting}.upstream", server.upstream, server.forward_token)
             for issuer in server.issuers:
                 if issuer.issuer is not None and (own is None or issuer.issuer != own.issuer):
                     yield self._issuer(f"{setting}.issuer", issuer, issuer.issuer)
@@ -81,16 +85,16 @@ class RemoteChecks:
             "Let the proxy forward every path of this host, /.well-known/ included.",
         )
 
-    async def _upstream(self, setting: str, server: McpServerSettings) -> Finding:
+    async def _upstream(self, setting: str, url: str, forward_token: bool) -> Finding:
         try:
-            answer = await self._get(server.upstream)
+            answer = await self._get(url)
         except FetchFailed as error:
             return failed(
                 setting,
                 f"The MCP server cannot be reached: {error.detail}.",
                 "Start it, or correct the URL.",
             )
-        if answer.status == 401 and not server.forward_token:
+        if answer.status == 401 and not forward_token:
             return failed(
                 setting,
                 "The MCP server asks for a token, and gets none.",
@@ -99,10 +103,10 @@ class RemoteChecks:
         if answer.status == 404:
             return failed(
                 setting,
-                f"{server.upstream} answers 404.",
+                f"{url} answers 404.",
                 "Add the path of its endpoint, often /mcp.",
             )
-        return ok(setting, f"{server.upstream} answers.")
+        return ok(setting, f"{url} answers.")
 
     async def _issuer(self, setting: str, settings: TrustedIssuerSettings, issuer: str) -> Finding:
         if settings.client_ids or settings.idp == "github":

@@ -6,8 +6,8 @@ from sqlalchemy.engine import URL
 
 from doorward.authserver.store.database_url import file_of, parse_database_url
 from doorward.config.reading.document import Place
-from doorward.config.reading.kinds import Kind, Schema, Text
-from doorward.config.reading.tables import explained, read_environment
+from doorward.config.reading.kinds import FilePath, Kind, Schema, Text
+from doorward.config.reading.tables import explained, read_environment, read_secret
 from doorward.errors import ConfigurationError
 from doorward.jose.private_key import PrivateKey
 from doorward.tokens import Introspection
@@ -24,6 +24,18 @@ class FromEnvironment(Kind):
 
     def schema(self) -> Schema:
         """Return the schema of a name."""
+        return Text().schema()
+
+
+class SecretFile(Kind):
+    """The path of a file with mode 0600; read as the secret in it."""
+
+    def read(self, value: Any, place: Place) -> str:
+        """Return the secret."""
+        return read_secret(FilePath().read(value, place), place)
+
+    def schema(self) -> Schema:
+        """Return the schema of a path."""
         return Text().schema()
 
 

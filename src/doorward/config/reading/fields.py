@@ -15,7 +15,12 @@ from doorward.authserver import (
 )
 from doorward.authserver.client_auth_methods import AUTH_METHODS
 from doorward.config.operations import AuditSettings, LogSettings, OperationsSettings
-from doorward.config.reading.build import DatabaseUrl, FromEnvironment, introspection_of
+from doorward.config.reading.build import (
+    DatabaseUrl,
+    FromEnvironment,
+    SecretFile,
+    introspection_of,
+)
 from doorward.config.reading.document import Place
 from doorward.config.reading.kinds import (
     NETWORK,
@@ -40,6 +45,7 @@ from doorward.config.settings import (
     listen_address,
     mcp_server_of,
     policy_of,
+    process_of,
     upstream_url,
 )
 from doorward.jose.algorithm_names import SigningAlgorithm
@@ -317,6 +323,28 @@ _ISSUER = (
     Setting("internal_url", Text(), f"The URL {_FROM_ISSUER_TO_US}."),
 )
 
+PROCESS = Table(
+    (
+        Setting("shared", Flag(), "One process for all users, who may see each other's traces."),
+        Setting("directory", FilePath(), "The folder in which the processes run."),
+        Setting("environment", Named(Text()), "Environment variables, by name."),
+        Setting(
+            "secret_environment",
+            Named(SecretFile()),
+            "Environment variables, each with the file that has its value, with mode 0600.",
+        ),
+        Setting("inherit", Items(), "Variables of this process that the processes get too."),
+        Setting("processes", _COUNT, "The most processes."),
+        Setting("processes_per_user", _COUNT, "The most processes of one user."),
+        Setting("idle", _SECONDS, "Seconds until an unused process is stopped."),
+        Setting("start", _SECONDS, "Seconds in which a process must answer initialize."),
+        Setting("request", _SECONDS, "Seconds for which a process may be silent."),
+        Setting("message", _COUNT, "The most bytes in one message of a process."),
+        Setting("memory", _COUNT, "The address space of a process in bytes; Linux only."),
+    ),
+    process_of,
+)
+
 MCP_SERVER = Table(
     (
         Setting(
@@ -329,8 +357,13 @@ MCP_SERVER = Table(
             "upstream",
             Checked(upstream_url, "the URL of an MCP server", '"http://localhost:9000/mcp"'),
             "The URL at which this process reaches the MCP server.",
-            True,
         ),
+        Setting(
+            "command",
+            Items(Text('"uvx"')),
+            "The program and its arguments, for an MCP server that speaks stdio.",
+        ),
+        Setting("process", PROCESS, "How the processes of that server run."),
         Setting("scopes", _SCOPES, "Each scope that our authorization server asks users for."),
         Setting("default_scopes", WORDS, "The scopes of a request that names none."),
         Setting("policy", POLICY, "Who may do what.", True),

@@ -1,5 +1,6 @@
 """What operators watch of ``doorward serve``: its endpoints, its metrics, its traces and its events."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -8,6 +9,7 @@ from doorward.authserver import ServerEvent
 from doorward.config.service.events import AuditSink, EventLog
 from doorward.config.settings import Configuration
 from doorward.gateway.forwarder import ForwardedRequest
+from doorward.gateway.stdio import StdioLogLine
 from doorward.guard.audit.events import AuditEvent
 from doorward.operations.audit_file import AuditFile
 from doorward.operations.audit_otel import OtelLogs
@@ -77,6 +79,20 @@ class ServiceOperations:
             counted(request)
 
         return timed
+
+    def stdio_sink(self) -> Callable[[StdioLogLine], None]:
+        """Return where the lines go that stdio servers write to stderr."""
+
+        def write(line: StdioLogLine) -> None:
+            self.events.line(
+                "stdio.stderr",
+                time.time(),
+                server=line.server,
+                correlation_id=line.correlation_id,
+                text=line.text,
+            )
+
+        return write
 
     def measured(self, app: ASGIApp, route_of: Callable[[str], str]) -> ASGIApp:
         """Return the application of the authorization server, measured if anybody reads metrics."""

@@ -10,6 +10,8 @@ from doorward.config.service.routing import Site
 from doorward.config.settings import McpServerSettings
 from doorward.errors import ConfigurationError
 from doorward.gateway import Gateway, Route
+from doorward.gateway.stdio import StdioServer
+from doorward.guard import Guard
 from doorward.guard.http.paths import EndpointPaths
 from doorward.net import Clock
 from doorward.operations.metrics import Sample
@@ -67,7 +69,7 @@ class AuthServerPart(Part):
 
 
 class McpServerPart(Part):
-    """A guard, and the gateway behind it that forwards to the MCP server."""
+    """A guard, and behind it what forwards to the MCP server, or runs it."""
 
     def __init__(
         self,
@@ -82,26 +84,20 @@ class McpServerPart(Part):
         own = None if authserver is None else authserver.server.trusted_issuer(settings.resource)
         self.route = urlsplit(settings.resource).path or "/"
         guard = settings.guard(own, audit=operations.guard_sink(self.route), clock=clock)
-        upstream = urlsplit(settings.upstream)
-        gateway = Gateway(
-            public=origin_of(settings.resource),
-            routes=(
-                Route(
-                    path=guard.app_path,
-                    upstream=origin_of(settings.upstream),
-                    target=upstream.path or "/",
-                    cors="upstream",
-                ),
-            ),
-            allowed_origins=settings.options.get("allowed_origins", ()),
-            allowed_hosts=settings.options.get("allowed_hosts", ()),
-            pass_headers=settings.pass_headers,
-            max_body=guard.max_body,
-            timeout=settings.timeout,
-            credentials="token" if settings.forward_token else "none",
-            audit=operations.gateway_sink(self.route),
-        )
-        self.guarded = guard.protect(gateway)
+        if settings.stdio is not None:
+            server = StdioServer(
+                settings.stdio,
+                log=operations.stdio_sink(),
+                max_body=guard.max_body,
+                clock=clock,
+            )
+            self.guarded = guard.protect(server)
+            policy = self.guarded.policy
+            server.decide = lambda identity, one: (
+                identity is not None and policy.decide(identity, one).allowed
+            )
+        else:
+            self.guarded = guard.protect(_gateway(settings, guard, operations, self.route))
         self.site = Site(
             HostOriginPolicy(settings.resource, settings.options.get("allowed_hosts")),
             EndpointPaths(settings.resource, settings.options.get("path")),
@@ -138,6 +134,31 @@ class McpServerPart(Part):
 
     async def _close(self) -> None:
         await self._lifespan.stop()
+
+
+def _gateway(
+    settings: McpServerSettings, guard: Guard, operations: ServiceOperations, route: str
+) -> Gateway:
+    assert settings.upstream is not None
+    upstream = urlsplit(settings.upstream)
+    return Gateway(
+        public=origin_of(settings.resource),
+        routes=(
+            Route(
+                path=guard.app_path,
+                upstream=origin_of(settings.upstream),
+                target=upstream.path or "/",
+                cors="upstream",
+            ),
+        ),
+        allowed_origins=settings.options.get("allowed_origins", ()),
+        allowed_hosts=settings.options.get("allowed_hosts", ()),
+        pass_headers=settings.pass_headers,
+        max_body=guard.max_body,
+        timeout=settings.timeout,
+        credentials="token" if settings.forward_token else "none",
+        audit=operations.gateway_sink(route),
+    )
 
 
 class Lifespan:

@@ -146,7 +146,10 @@ def _announce(service: Service, sockets: _Sockets, note: Note) -> None:
         if own.database_url is None:
             note("No database_url is set: users, clients and grants are lost when this stops.")
     for one in servers:
-        note(f"{one.resource} is protected, and forwarded to {one.upstream}.")
+        where = f"forwarded to {one.upstream}"
+        if one.stdio is not None:
+            where = f"answered by {one.stdio.name}, with a process for each user"
+        note(f"{one.resource} is protected, and {where}.")
     note("Ctrl-C stops it; SIGHUP reads the file again.")
 
 

@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import itertools
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
 
+from doorward.audit import escape_for_log
 from doorward.gateway.stdio.process import Log, StdioProcess
 from doorward.gateway.stdio.refusals import (
     StdioServerEnded,
@@ -21,6 +23,7 @@ from doorward.wire.jsonrpc.envelope import LEGACY_VERSIONS
 _CLIENT_INFO = {"name": "doorward", "version": "1"}
 _METHOD_NOT_FOUND = -32601
 _MOST_EVENTS = 1000
+_KEPT_LINES = 20
 # A question of the process, and the client capability that it needs.
 QUESTIONS: Mapping[str, str] = {
     "elicitation/create": "elicitation",
@@ -91,6 +94,8 @@ class ChildSession:
         self._calls: dict[int, Call] = {}
         self.initialized: dict[str, Any] = {}
         self.alive = True
+        # What it printed on stdout and is no message; the first lines tell what it is.
+        self.stray_lines: deque[str] = deque(maxlen=_KEPT_LINES)
         self._reading = asyncio.create_task(self._read())
 
     @classmethod
@@ -144,7 +149,7 @@ class ChildSession:
         await self._send({"method": "notifications/initialized"})
 
     def _not_started(self, command: StdioCommand, problem: str) -> StdioServerNotStarted:
-        said = " | ".join(list(self._process.last_lines)[-3:])
+        said = " | ".join([*self.stray_lines, *self._process.last_lines][-3:])
         return StdioServerNotStarted(f"{command.name}: {problem}. It wrote: {said or 'nothing'}")
 
     @property
@@ -237,7 +242,7 @@ class ChildSession:
             message = _decode(line)
         except ValueError:
             # Servers print what they should log: it is no message, and it ends nothing.
-            self._process.last_lines.append("(on stdout) " + line[:200].decode("ascii", "replace"))
+            self.stray_lines.append(escape_for_log(line[:200].decode("utf-8", "replace").strip()))
             return
         if not isinstance(message, dict):
             return

@@ -1,0 +1,82 @@
+"""Starts the command of a stdio server once, and compares its tools with the policy."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from doorward.config.checks.findings import Finding, failed, ok, warning
+from doorward.gateway.stdio.capabilities import offered
+from doorward.gateway.stdio.child_session import ChildSession
+from doorward.gateway.stdio.refusals import StdioServerRefusal
+from doorward.gateway.stdio.settings import StdioCommand
+from doorward.policy import EVERY, Policy
+
+_MOST_PAGES = 100
+
+
+async def check_command(setting: str, command: StdioCommand, policy: Policy) -> Finding:
+    """Return whether the command starts, is an MCP server, and has the tools that rules name."""
+    try:
+        session = await ChildSession.open(
+            command,
+            log=lambda _id, _text: None,
+            user={},
+            declared={},
+            notified=lambda _method, _params: None,
+        )
+    except StdioServerRefusal as error:
+        return failed(
+            setting,
+            f"The command cannot be used: {error.detail}",
+            "Run it in a terminal: it must wait for messages on stdin, and print nothing else.",
+        )
+    try:
+        if "tools" not in offered(session.initialized):
+            return ok(setting, f"{command.name} is an MCP server without tools.")
+        names = await _tools(session, command.limits.start)
+    except (StdioServerRefusal, TimeoutError) as error:
+        return failed(
+            setting,
+            f"The command does not list its tools: {str(error) or 'no answer in time'}.",
+            "Read what it writes to stderr.",
+        )
+    finally:
+        await session.close()
+    if session.stray_lines:
+        return warning(
+            setting,
+            f"The command prints text on stdout: {session.stray_lines[0]!r}.",
+            "Let it write to stderr: stdout is for messages, and other clients fail on text.",
+        )
+    if unknown := sorted(set(_ruled(policy)) - names):
+        return warning(
+            setting,
+            f"A rule names the tool {unknown[0]!r}, which the server does not have.",
+            f"Its tools are: {', '.join(sorted(names)) or 'none'}.",
+        )
+    return ok(setting, f"{command.name} starts, and has {len(names)} tools.")
+
+
+async def _tools(session: ChildSession, seconds: float) -> set[str]:
+    found: set[str] = set()
+    params: dict[str, Any] = {}
+    for _ in range(_MOST_PAGES):
+        call = await session.begin("tools/list", params)
+        event = await call.next(seconds)
+        while event.kind not in ("result", "error"):
+            event = await call.next(seconds)
+        session.end_call(call)
+        tools = event.value.get("tools")
+        for one in tools if isinstance(tools, list) else ():
+            if isinstance(one, dict) and isinstance(one.get("name"), str):
+                found.add(one["name"])
+        cursor = event.value.get("nextCursor")
+        if not isinstance(cursor, str):
+            break
+        params = {"cursor": cursor}
+    return found
+
+
+def _ruled(policy: Policy) -> Iterator[str]:
+    for method, name in policy.rules:
+        if method == "tools/call" and name != EVERY:
+            yield name
