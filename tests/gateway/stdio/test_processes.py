@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from tests.gateway.stdio.stdio_servers import (
     session_of,
     stdio_server,
 )
+from tests.ledger import proves
 from tests.mcp_server.rpc_client import person
 
 
@@ -49,6 +49,8 @@ async def test_nothing_runs_before_the_first_request() -> None:
     assert (before, after) == (0, 1)
 
 
+@proves("S160", "refuses", "stdio server limits")
+@proves("S218", "refuses", "stdio child per principal")
 async def test_a_process_gets_no_variable_that_was_not_declared(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -68,6 +70,7 @@ async def test_a_process_gets_no_variable_that_was_not_declared(
     )
 
 
+@proves("S160", "refuses", "stdio server limits")
 async def test_arguments_are_never_read_by_a_shell(tmp_path: Path) -> None:
     target = tmp_path / "made"
     async with stdio_server(f"; touch {target}") as server, client_of(server) as client:
@@ -76,6 +79,7 @@ async def test_arguments_are_never_read_by_a_shell(tmp_path: Path) -> None:
     assert not target.exists()
 
 
+@proves("S218", "refuses", "stdio child per principal")
 async def test_a_process_ends_with_all_that_it_started() -> None:
     async with stdio_server("stays") as server, client_of(server) as client:
         pid = int((await client.call("whoami")).content_text.split()[1])
@@ -112,6 +116,7 @@ async def test_at_the_limit_an_idle_process_makes_room() -> None:
             assert len(server.processes) == 1
 
 
+@proves("S218", "accepts", "stdio child per principal")
 async def test_many_users_share_few_processes_and_see_their_own_answers() -> None:
     async def call(number: int) -> str:
         async with client_of(server, identity=person(f"user{number}")) as client:
@@ -158,6 +163,8 @@ async def test_a_process_that_ends_fails_its_calls_alone_and_is_started_again() 
     assert other.content_text == again.content_text == "hello"
 
 
+@proves("S160", "refuses", "stdio server limits")
+@proves("S160", "accepts", "stdio server limits")
 async def test_a_message_over_the_limit_ends_the_process_and_not_the_gateway() -> None:
     async with (
         stdio_server(limits=StdioLimits(message=100_000)) as server,
@@ -241,7 +248,6 @@ def test_a_limit_of_nothing_is_refused() -> None:
     assert refused.value.reason == "stdio-limit"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="memory limits are for Linux")
 async def test_a_process_cannot_take_more_memory_than_its_limit() -> None:
     async with (
         stdio_server(limits=StdioLimits(memory=300 * 1024 * 1024)) as server,
