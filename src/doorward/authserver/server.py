@@ -30,6 +30,7 @@ from doorward.authserver.endpoints.revocation import RevocationEndpoint
 from doorward.authserver.endpoints.sign_in import SignInEndpoint
 from doorward.authserver.events import AuditSink, EventRecorder, log_event
 from doorward.authserver.grants.access_tokens import AccessTokens
+from doorward.authserver.grants.refresh_tokens import RefreshTokens
 from doorward.authserver.grants.transactions import Transactions
 from doorward.authserver.host_middleware import HostMiddleware
 from doorward.authserver.keys.sealing_keys import SealingKeys
@@ -139,6 +140,7 @@ class AuthorizationServer:
             cleanup=Cleanup(store, clock),
             keys=keys,
             access_tokens=access_tokens,
+            refresh_tokens=RefreshTokens(settings, secret),
             users=self.users,
             clients=Clients(store, documents, settings, clock, events, RegisteredIds(secret)),
             client_assertions=ClientAssertions(store, reader, settings, clock),

@@ -7,6 +7,7 @@ from doorward.authserver.clients.assertions import ClientAssertions
 from doorward.authserver.clients.registry import Clients
 from doorward.authserver.events import EventRecorder
 from doorward.authserver.grants.access_tokens import AccessTokens
+from doorward.authserver.grants.refresh_tokens import RefreshTokens
 from doorward.authserver.grants.transactions import Transactions
 from doorward.authserver.keys.sealing_keys import SealingKeys
 from doorward.authserver.keys.signing_keys import KeyRing
@@ -41,6 +42,7 @@ class Services:
     cleanup: Cleanup
     keys: KeyRing
     access_tokens: AccessTokens
+    refresh_tokens: RefreshTokens
     users: Users
     clients: Clients
     client_assertions: ClientAssertions

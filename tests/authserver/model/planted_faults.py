@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, update
 from doorward.authserver.endpoints import revocation
 from doorward.authserver.grants.access_tokens import AccessTokens
 from doorward.authserver.grants.codes import claim_code
-from doorward.authserver.grants.refresh_tokens import find_refresh_token, issue_refresh_token
+from doorward.authserver.grants.refresh_tokens import RefreshTokens
 from doorward.authserver.keys import signing_keys
 from doorward.authserver.keys.secrets import hash_secret
 from doorward.authserver.refusals import InvalidGrant, StoreUnavailable
@@ -82,17 +82,17 @@ def the_grace_goes_on_after_the_successor_was_used(patch: pytest.MonkeyPatch) ->
 
 
 def a_refresh_token_works_for_another_client(patch: pytest.MonkeyPatch) -> None:
-    find = find_refresh_token
+    find = RefreshTokens.find
 
-    async def any_client(connection: Any, token: str, _client: str) -> Any:
+    async def any_client(self: Any, connection: Any, token: str, _client: str) -> Any:
         its = select(grants.c.client_id).join(
             refresh_tokens, refresh_tokens.c.grant_id == grants.c.id
         )
         its = its.where(refresh_tokens.c.token_hash == hash_secret(token))
         owner = (await connection.execute(its)).scalar_one_or_none()
-        return await find(connection, token, owner or _client)
+        return await find(self, connection, token, owner or _client)
 
-    patch.setattr(refresh_grant, "find_refresh_token", any_client)
+    patch.setattr(RefreshTokens, "find", any_client)
 
 
 def scopes_that_a_user_lost_stay(patch: pytest.MonkeyPatch) -> None:
@@ -104,25 +104,31 @@ def scopes_that_a_user_lost_stay(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_refresh_token_is_never_idle_too_long(patch: pytest.MonkeyPatch) -> None:
-    find = find_refresh_token
+    find = RefreshTokens.find
 
     async def patient(*arguments: Any) -> Any:
         kept = await find(*arguments)
         return None if kept is None else replace(kept, expires_at=1e12)
 
-    patch.setattr(refresh_grant, "find_refresh_token", patient)
+    patch.setattr(RefreshTokens, "find", patient)
 
 
 def the_successor_is_not_stored(patch: pytest.MonkeyPatch) -> None:
-    issue = issue_refresh_token
+    issue = RefreshTokens.issue
 
-    async def lost(connection: Any, *arguments: Any) -> str:
-        token = await issue(connection, *arguments)
+    async def lost(self: Any, connection: Any, grant: Any, now: float) -> str:
+        token = await issue(self, connection, grant, now)
         this = refresh_tokens.c.token_hash == hash_secret(token)
-        await connection.execute(delete(refresh_tokens).where(this))
+        its = select(refresh_tokens.c.token_hash).where(refresh_tokens.c.grant_id == grant.id)
+        if len((await connection.execute(its)).all()) > 1:
+            await connection.execute(delete(refresh_tokens).where(this))
         return token
 
-    patch.setattr(refresh_grant, "issue_refresh_token", lost)
+    patch.setattr(RefreshTokens, "issue", lost)
+
+
+def a_deleted_refresh_token_is_nobodys(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(RefreshTokens, "_find_deleted", lambda *_: asyncio.sleep(0))
 
 
 def a_disabled_user_keeps_the_tokens(patch: pytest.MonkeyPatch) -> None:
@@ -163,6 +169,7 @@ PLANTED: tuple[Plant, ...] = (
     scopes_that_a_user_lost_stay,
     a_refresh_token_is_never_idle_too_long,
     the_successor_is_not_stored,
+    a_deleted_refresh_token_is_nobodys,
     a_disabled_user_keeps_the_tokens,
     a_revoked_refresh_token_works,
     a_revoked_access_token_is_active,

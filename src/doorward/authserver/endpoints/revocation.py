@@ -3,7 +3,6 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from doorward.authserver.grants.refresh_tokens import find_refresh_token
 from doorward.authserver.refusals import InvalidRequest
 from doorward.authserver.responses import json_response
 from doorward.authserver.services import Services
@@ -46,7 +45,7 @@ class RevocationEndpoint:
         claims = services.access_tokens.read(token)
 
         async def revoke(connection: Connection) -> _Unused | None:
-            kept = await find_refresh_token(connection, token, client_id)
+            kept = await services.refresh_tokens.find(connection, token, client_id)
             if kept is not None:
                 await revoke_grant(connection, kept.grant_id, "given-back", services.clock())
                 return (

@@ -1,18 +1,35 @@
-"""Refresh tokens: issued, rotated, and answered again if a response was lost."""
+"""
+Refresh tokens: issued, rotated, and answered again if a response was lost.
+
+A token is random text, the id of its grant, and a code that only this server can compute. The row of
+a rotated token is deleted soon after the grace period, since clients can make thousands of them. Its
+token still proves that it was issued for the grant: its use is reuse, and ends the grant.
+"""
 
 import json
 from dataclasses import dataclass
+from hmac import compare_digest
+from math import inf
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
 
-from doorward.authserver.keys.secrets import derive, hash_secret, new_secret, seal, unseal
+from doorward.authserver.keys.secrets import (
+    authenticate,
+    derive,
+    hash_secret,
+    new_secret,
+    seal,
+    unseal,
+)
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.grants import Grant
 from doorward.authserver.store.schema import grants, refresh_tokens
 
 _CONTEXT = "doorward refresh answer"
+_RANDOM_LENGTH = 43
+_CODE_LENGTH = 32
 _ISSUE = insert(refresh_tokens)
 _ROTATED_AT = select(refresh_tokens.c.rotated_at).where(
     refresh_tokens.c.token_hash == bindparam("digest")
@@ -27,6 +44,9 @@ _FIND = (
     # On PostgreSQL, a second request with the same token waits here, and then gets the answer of the
     # first. SQLite runs one writing transaction at a time.
     .with_for_update(of=refresh_tokens)
+)
+_GRANT_OF_CLIENT = select(grants.c.id).where(
+    grants.c.id == bindparam("the_id"), grants.c.client_id == bindparam("client")
 )
 _ROTATE = (
     update(refresh_tokens)
@@ -55,28 +75,72 @@ class StoredRefreshToken:
     sealed_answer: bytes | None
 
 
-async def issue_refresh_token(
-    connection: Connection, settings: AuthServerSettings, grant: Grant, now: float
-) -> str:
-    """Return a fresh refresh token; it expires when it is idle too long, or with the grant."""
-    token = new_secret()
-    await connection.execute(
-        _ISSUE,
-        {
-            "token_hash": hash_secret(token),
-            "grant_id": grant.id,
-            "issued_at": now,
-            "expires_at": min(now + settings.lifetimes.refresh_idle, grant.expires_at),
-        },
-    )
-    return token
+class RefreshTokens:
+    """Issues refresh tokens, and finds them again."""
 
+    def __init__(self, settings: AuthServerSettings, secret: str) -> None:
+        self._settings = settings
+        self._key = derive(secret, "doorward refresh tokens")
 
-async def find_refresh_token(
-    connection: Connection, token: str, client_id: str
-) -> StoredRefreshToken | None:
-    """Return the token if it belongs to this client, or ``None``."""
-    return await _find(connection, hash_secret(token), client_id)
+    async def issue(self, connection: Connection, grant: Grant, now: float) -> str:
+        """Return a fresh refresh token; it expires when it is idle too long, or with the grant."""
+        random = new_secret()
+        token = f"{random}{grant.id}{self._code(random, grant.id)}"
+        await connection.execute(
+            _ISSUE,
+            {
+                "token_hash": hash_secret(token),
+                "grant_id": grant.id,
+                "issued_at": now,
+                "expires_at": min(now + self._settings.lifetimes.refresh_idle, grant.expires_at),
+            },
+        )
+        return token
+
+    async def find(
+        self, connection: Connection, token: str, client_id: str
+    ) -> StoredRefreshToken | None:
+        """Return the token if it belongs to this client, or ``None``."""
+        found = await connection.execute(_FIND, {"digest": hash_secret(token), "client": client_id})
+        row = found.one_or_none()
+        if row is None:
+            return await self._find_deleted(connection, token, client_id)
+        return StoredRefreshToken(
+            digest=row.token_hash,
+            grant_id=row.grant_id,
+            issued_at=row.issued_at,
+            expires_at=row.expires_at,
+            rotated_at=row.rotated_at,
+            successor=row.successor_hash,
+            sealed_answer=row.sealed_answer,
+        )
+
+    async def _find_deleted(
+        self, connection: Connection, token: str, client_id: str
+    ) -> StoredRefreshToken | None:
+        """Return a token whose row was deleted, as one that was rotated long ago."""
+        random, code = token[:_RANDOM_LENGTH], token[-_CODE_LENGTH:]
+        grant_id = token[_RANDOM_LENGTH:-_CODE_LENGTH]
+        # Without the code, anybody who knows the id of a grant could end it. Access tokens have it.
+        if not token.isascii() or not compare_digest(self._code(random, grant_id), code):
+            return None
+        found = await connection.execute(
+            _GRANT_OF_CLIENT, {"the_id": grant_id, "client": client_id}
+        )
+        if found.one_or_none() is None:
+            return None
+        return StoredRefreshToken(
+            digest=hash_secret(token),
+            grant_id=grant_id,
+            issued_at=-inf,
+            expires_at=inf,
+            rotated_at=-inf,
+            successor=None,
+            sealed_answer=None,
+        )
+
+    def _code(self, random: str, grant_id: str) -> str:
+        return authenticate(self._key, random, grant_id)[:_CODE_LENGTH]
 
 
 async def was_rotated(connection: Connection, digest: bytes | None) -> bool:
@@ -121,19 +185,3 @@ def retry_response(kept: StoredRefreshToken, token: str, retry_key: str) -> dict
         return None
     stored_key, answer = json.loads(plain)
     return answer if stored_key == retry_key else None
-
-
-async def _find(connection: Connection, digest: bytes, client_id: str) -> StoredRefreshToken | None:
-    found = await connection.execute(_FIND, {"digest": digest, "client": client_id})
-    row = found.one_or_none()
-    if row is None:
-        return None
-    return StoredRefreshToken(
-        digest=row.token_hash,
-        grant_id=row.grant_id,
-        issued_at=row.issued_at,
-        expires_at=row.expires_at,
-        rotated_at=row.rotated_at,
-        successor=row.successor_hash,
-        sealed_answer=row.sealed_answer,
-    )

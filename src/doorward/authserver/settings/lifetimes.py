@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from doorward.errors import ConfigurationError
 
+LONGEST_GRACE = 120
+
 
 @dataclass(frozen=True, kw_only=True)
 class Lifetimes:
@@ -62,7 +64,7 @@ def require_lifetimes(life: Lifetimes) -> None:
             f"lifetimes.access_token is {life.access_token} seconds; a day is the most.",
             "Set lifetimes.access_token to 86400 or less; 600 is the default.",
         )
-    if not 0 <= life.refresh_grace <= 120:
+    if not 0 <= life.refresh_grace <= LONGEST_GRACE:
         raise ConfigurationError(
             "grace-too-long",
             f"lifetimes.refresh_grace is {life.refresh_grace} seconds; it must be from 0 to 120.",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Column, Delete, Table, bindparam, delete, select, tuple_
 
 from doorward.authserver.refusals import StoreUnavailable
+from doorward.authserver.settings.lifetimes import LONGEST_GRACE
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.revoked_tokens import LATE
 from doorward.authserver.store.schema import (
@@ -22,12 +23,15 @@ from doorward.authserver.store.schema import (
     spent_assertions,
     transactions,
 )
-from doorward.net.clock import Clock
+from doorward.net.clock import CLOCK_SKEW, Clock
 
 _INTERVAL = 60.0
 _BATCH = 200
 # A day longer than its last token, so that introspection still finds a grant.
 _GRANT_LATE = 86400.0
+# Longer than any grace period, with room for the clocks of two replicas. From then on, the use of a
+# rotated token ends its grant, and the token says which grant that is.
+_ROTATED_LATE = LONGEST_GRACE + 2 * CLOCK_SKEW
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ def _expired(table: Table, expires_at: Column[float] | None = None, late: float 
 
 
 _TABLES = (
-    # Before the grants: one of them can have thousands.
+    _expired(refresh_tokens, refresh_tokens.c.rotated_at, late=_ROTATED_LATE),
+    # Before the grants, each of which deletes what it still has.
     _expired(refresh_tokens, grants.c.expires_at, late=_GRANT_LATE),
     _expired(grants, late=_GRANT_LATE),
     _expired(transactions),

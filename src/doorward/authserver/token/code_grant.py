@@ -5,7 +5,6 @@ from typing import Any
 from doorward.authserver.authorize.checks import requested_resource
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants.codes import ClaimedCode, PresentedCode, SpentCode, claim_code
-from doorward.authserver.grants.refresh_tokens import issue_refresh_token
 from doorward.authserver.refusals import GrantReused, InvalidGrant, InvalidRequest
 from doorward.authserver.services import Services
 from doorward.authserver.store.connection import Connection
@@ -71,7 +70,7 @@ async def _tokens(
     )
     refresh = None
     if "refresh_token" in client.metadata.grant_types:
-        refresh = await issue_refresh_token(connection, services.settings, grant, now)
+        refresh = await services.refresh_tokens.issue(connection, grant, now)
     if not await record_access_token(connection, grant.id, now + access.expires_in, now):
         return None
     return token_response(access, scopes, refresh)

@@ -7,8 +7,6 @@ from doorward.authserver.authorize.checks import requested_resource
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants.refresh_tokens import (
     StoredRefreshToken,
-    find_refresh_token,
-    issue_refresh_token,
     retry_response,
     rotate,
     was_rotated,
@@ -117,7 +115,7 @@ async def _exchange(
     checked: str | None,
 ) -> dict[str, Any] | OAuthRefused | _MustBeChecked:
     now = services.clock()
-    kept = await find_refresh_token(connection, requested.token, client.client_id)
+    kept = await services.refresh_tokens.find(connection, requested.token, client.client_id)
     if kept is None:
         return InvalidGrant("no such refresh token of this client")
     grant = await find_active_grant(connection, services.settings, kept.grant_id, now)
@@ -198,7 +196,7 @@ async def _next(
     )
     if not await record_access_token(connection, grant.id, now + access.expires_in, now):
         return InvalidGrant("revoked at the same moment")
-    successor = await issue_refresh_token(connection, services.settings, grant, now)
+    successor = await services.refresh_tokens.issue(connection, grant, now)
     answer = token_response(access, scopes, successor)
     spent = await rotate(
         connection,
