@@ -40,6 +40,7 @@ class PostgresqlDatabases:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._made: list[str] = []
+        self._loaded: list[str] = []
         self._shared: str | None = None
 
     async def url(self) -> str:
@@ -56,8 +57,16 @@ class PostgresqlDatabases:
         """Return every byte that the database has on disk."""
         return await self._cluster.stored_bytes(await self.url())
 
+    async def loaded(self, dump: str) -> str:
+        """Return the URL of a database that a dump was read into."""
+        self._loaded.append(await self._cluster.new_database())
+        await self._cluster.execute(dump, self._loaded[-1].rpartition("/")[2])
+        return self._loaded[-1]
+
     async def close(self) -> None:
         """Give the databases to the next test."""
+        for url in self._loaded:
+            await self._cluster.drop(url)
         for url in self._made:
             await self._cluster.give_back(url)
 
