@@ -258,3 +258,30 @@ async def test_a_process_cannot_take_more_memory_than_its_limit() -> None:
 
     assert len(small.content_text) == 1000
     assert "error" in large.message
+
+
+@pytest.mark.e2e
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+async def test_a_thousand_users_share_fifty_processes() -> None:
+    answered: list[int] = []
+    turned_away = 0
+
+    async def call(number: int) -> None:
+        nonlocal turned_away
+        async with client_of(server, identity=person(f"user{number}")) as client:
+            answer = await client.call("whoami")
+        while "error" in answer.message:
+            assert answer.error["data"]["reason"] == "stdio-servers-busy"
+            turned_away += 1
+            async with client_of(server, identity=person(f"user{number}")) as client:
+                answer = await client.call("whoami")
+        assert answer.content_text.split()[0] == f"user{number}"
+        answered.append(number)
+
+    async with stdio_server(limits=StdioLimits(processes=50)) as server:
+        await asyncio.gather(*(call(number) for number in range(1000)))
+        most = len(server.processes)
+
+    assert sorted(answered) == list(range(1000))
+    assert most <= 50
