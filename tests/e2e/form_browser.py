@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx2
 
-from tests.e2e.html_forms import Form, Page, read_page
+from doorward.testing.html_forms import Form, Page, read_page
 
 MOST_STEPS = 20
 REDIRECTS = (302, 303)

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
+from doorward.testing.html_forms import Form, Page
 from tests.e2e.faulty_provider import FAULTS, FaultyProvider
 from tests.e2e.form_browser import BrowserStuck, FormBrowser, Walk
-from tests.e2e.html_forms import Form, Page
 from tests.e2e.running_service import RunningService
 from tests.e2e.served_bridge import ServedBridge
 from tests.e2e.sign_in import authorize, redeem

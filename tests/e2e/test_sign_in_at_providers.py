@@ -21,9 +21,9 @@ from doorward.client import (
     TokenStore,
     open_connection,
 )
+from doorward.testing.html_forms import Form, Page
 from tests.e2e.form_browser import BrowserStuck, FormBrowser
 from tests.e2e.guarded import READ, guarded
-from tests.e2e.html_forms import Form, Page
 from tests.e2e.peer_sources import source_of
 from tests.e2e.processes import free_port, started, wait_for
 from tests.keycloak.running import RunningKeycloak

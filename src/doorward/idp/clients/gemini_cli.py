@@ -52,6 +52,6 @@ GEMINI_CLI = McpClient(
         versions=UNSOURCED.suggests(("2025-11-25",)),
         refusals=_CLIENT.says(("http",), "401 alone, when it connects."),
         step_up=_CLIENT.suggests(False),
-        refresh_parameters=_FLOW.says(("scope", "resource")),
+        refresh_parameters=_FLOW.says(("resource",), "And scope, if settings.json has scopes."),
     ),
 )

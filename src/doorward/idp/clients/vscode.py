@@ -94,7 +94,7 @@ VSCODE = McpClient(
             },
             "It leaves out grant types that the issuer does not list, and adds its scopes.",
         ),
-        redirect_uri=_PORT.says("http://127.0.0.1:{port}/", "Port 33418 if it is free."),
+        redirect_uri=_PORT.says("http://127.0.0.1:33418/", "Another port if it is in use."),
         scopes=_MCP.says(("challenge", "resource")),
         offline_access=_MCP.says(False),
         resource=UNSOURCED.suggests("metadata"),

@@ -1,4 +1,4 @@
-"""The forms of an HTML page, as a browser without script sees them."""
+"""The forms and links of an HTML page, as a browser without script sees them."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -35,6 +35,7 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.forms: list[Form] = []
+        self.links: list[str] = []
         self.title = ""
         self._open: Form | None = None
         self._in_title = False
@@ -46,6 +47,8 @@ class _Reader(HTMLParser):
             self.forms.append(self._open)
         elif tag == "title":
             self._in_title = True
+        elif tag == "a" and "href" in given:
+            self.links.append(given["href"])
         elif self._open is not None and "disabled" not in given:
             self._control(self._open, tag, given)
 
@@ -73,15 +76,16 @@ class _Reader(HTMLParser):
 
 @dataclass(frozen=True)
 class Page:
-    """What a page says in its title, and its forms."""
+    """What a page says in its title, its forms, and the targets of its links."""
 
     title: str
     forms: tuple[Form, ...]
+    links: tuple[str, ...] = ()
 
 
 def read_page(html: str) -> Page:
-    """Return the title and the forms of a page."""
+    """Return the title, the forms and the links of a page."""
     reader = _Reader()
     reader.feed(html)
     reader.close()
-    return Page(" ".join(reader.title.split()), tuple(reader.forms))
+    return Page(" ".join(reader.title.split()), tuple(reader.forms), tuple(reader.links))
