@@ -8,11 +8,10 @@ from urllib.parse import urlsplit
 import httpx2
 
 from doorward.doctor.hops.resource_metadata import places
-from doorward.idp.probe.discovery import forms
+from tests.doctor.simulated_issuer import SimulatedIssuer
 from tests.doctor.world import World, json_answer
 
 TOOLS = [{"name": "add", "description": "Adds.", "inputSchema": {"type": "object"}}]
-GOOD_TOKEN = "good-access-token-of-alice"
 
 
 def origin_of(url: str) -> str:
@@ -31,9 +30,8 @@ def mcp_server(world: World, url: str | None = None, *, challenge: str | None = 
         return json_answer({"error": "unauthorized"}, 401, headers)
 
     def post(request: httpx2.Request) -> httpx2.Response:
-        if request.headers.get("authorization") != f"Bearer {GOOD_TOKEN}":
-            return refuse()
-        return mcp_answer(request)
+        sent = request.headers.get("authorization", "").removeprefix("Bearer ")
+        return mcp_answer(request) if sent in world.tokens else refuse()
 
     paths = {url, url.rstrip("/"), url.rstrip("/") + "/"} if urlsplit(url).path != "/" else {url}
     for one in paths:
@@ -90,10 +88,8 @@ def issuer(
         **members,
     }
     document = {name: value for name, value in document.items() if value is not None}
-    for form in forms(name):
-        if form.kind in kinds.split() and form.for_clients:
-            world.on("GET", form.url, lambda _request: json_answer(document))
-    world.on("GET", f"{base}/jwks", lambda _request: json_answer({"keys": []}))
+    world.issuers[name] = SimulatedIssuer(world, name, document)
+    world.issuers[name].install(kinds)
 
 
 def plain() -> World:
@@ -165,6 +161,7 @@ def opaque_tokens() -> World:
     mcp_server(world)
     resource_metadata(world)
     issuer(world, jwks_uri=None, introspection_endpoint="https://login.example/introspect")
+    world.issuers[world.issuer].opaque = True
     return world
 
 

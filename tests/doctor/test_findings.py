@@ -8,13 +8,13 @@ from doorward.doctor.evidence.evidence import Evidence
 from doorward.doctor.findings.catalog import FINDINGS
 from doorward.doctor.hops.ladder import LADDER
 from doorward.doctor.rules.all_rules import RULES
-from tests.doctor.broken import discovery, reaching
+from tests.doctor.broken import before_sign_in, discovery, reaching
 from tests.doctor.broken.broken import Broken
 from tests.doctor.healthy import HEALTHY
 from tests.doctor.world import codes, examined
 from tests.ledger import proves
 
-BROKEN = (*reaching.SET.broken, *discovery.SET.broken)
+BROKEN = (*reaching.SET.broken, *discovery.SET.broken, *before_sign_in.SET.broken)
 
 
 def _name(value: object) -> str:
@@ -27,7 +27,7 @@ def _name(value: object) -> str:
 @proves("S182", "refuses", "checks fire on broken fixtures")
 @pytest.mark.parametrize("broken", BROKEN, ids=_name)
 async def test_a_set_up_that_is_broken_in_one_way_gives_that_finding_alone(broken: Broken) -> None:
-    found = await examined(broken.build(), saw=broken.saw)
+    found = await examined(broken.build(), saw=broken.saw, **broken.plan)
     assert codes(found) == [broken.code]
     assert found.diagnoses[0].blame is broken.blame
 

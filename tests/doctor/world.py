@@ -11,6 +11,7 @@ import httpx2
 from doorward.client.http.url_policy import UrlPolicy
 from doorward.doctor.probe.budget import Budget
 from doorward.doctor.probe.network import Network
+from doorward.doctor.probe.plan import Plan
 from doorward.doctor.probe.probe import Probe
 from doorward.doctor.walk import Examination, examine
 from doorward.net.refusals import FetchFailed
@@ -34,7 +35,9 @@ class World:
     addresses: dict[str, Sequence[str]] = field(default_factory=dict)
     every: Handler | None = None
     seen: list[httpx2.Request] = field(default_factory=list)
-    registered: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tokens: set[str] = field(default_factory=set)
+    """Access tokens that the MCP server accepts."""
+    issuers: dict[str, Any] = field(default_factory=dict)
 
     def on(self, method: str, url: str, handler: Handler) -> None:
         """Answer ``method`` at ``url`` with ``handler`` from now on."""
@@ -117,19 +120,19 @@ class SimulatedTransport(httpx2.AsyncBaseTransport):
         return httpx2.Response(answer.status_code, headers=answer.headers, stream=stream)
 
 
-async def examined(world: World, **options: Any) -> Examination:
-    """Return what the doctor finds in ``world``."""
-    probe = probe_of(world)
+async def examined(world: World, *, saw: tuple[str, ...] = (), **plan: Any) -> Examination:
+    """Return what the doctor finds in ``world``, with the options of a ``Plan``."""
+    probe = probe_of(world, plan=Plan(**plan))
     try:
-        return await examine(probe, world.mcp, **options)
+        return await examine(probe, world.mcp, saw=saw)
     finally:
         await probe.aclose()
 
 
-def probe_of(world: World, budget: Budget | None = None) -> Probe:
+def probe_of(world: World, budget: Budget | None = None, plan: Plan | None = None) -> Probe:
     """Return a probe whose network is ``world``."""
     network = Network(world.resolve, lambda policy: SimulatedTransport(world, policy))
-    return Probe(world.mcp, network, budget or Budget())
+    return Probe(world.mcp, network, budget or Budget(), plan)
 
 
 def json_answer(

@@ -29,7 +29,6 @@ async def examine(
     probe: Probe,
     target: str,
     *,
-    persona: str = "",
     saw: tuple[str, ...] = (),
     progress: Progress = lambda _hop: None,
 ) -> Examination:
@@ -39,7 +38,7 @@ async def examine(
     Asks the network through ``probe`` alone, and creates nothing that it does not remove.
     """
     evidence = Evidence(
-        target=target, persona=persona, saw=saw, is_local=probe.url_policy.is_private
+        target=target, persona=probe.plan.persona, saw=saw, is_local=probe.url_policy.is_private
     )
     reached = []
     probe.budget.start()
@@ -57,5 +56,8 @@ async def examine(
         spent=probe.budget.spent(),
     )
     return Examination(
-        evidence=evidence, reached=tuple(reached), diagnoses=judge(evidence, RULES, FINDINGS)
+        evidence=evidence,
+        reached=tuple(reached),
+        diagnoses=judge(evidence, RULES, FINDINGS),
+        left_behind=tuple(probe.credentials.left_behind),
     )

@@ -1,7 +1,8 @@
 """How a set-up that is broken in exactly one way is declared."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from doorward.doctor.findings.finding import Blame
 from tests.doctor.world import World
@@ -17,6 +18,7 @@ class Broken:
     build: Build
     blame: Blame
     saw: tuple[str, ...] = ()
+    plan: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Set:
@@ -26,12 +28,12 @@ class Set:
         self.broken: list[Broken] = []
 
     def gives(
-        self, code: str, blame: Blame, *, saw: tuple[str, ...] = ()
+        self, code: str, blame: Blame, *, saw: tuple[str, ...] = (), **plan: Any
     ) -> Callable[[Build], Build]:
-        """Declare that a set-up gives ``code``, that finding alone."""
+        """Declare that a set-up gives ``code`` alone, with the options of a ``Plan``."""
 
         def keep(build: Build) -> Build:
-            self.broken.append(Broken(code, build, blame, saw))
+            self.broken.append(Broken(code, build, blame, saw, plan))
             return build
 
         return keep

@@ -8,23 +8,28 @@ import typer
 from doorward.cli.exit_codes import ExitCode
 from doorward.cli.options import AsJson, ServerUrl, examples
 from doorward.cli.output import Output
+from doorward.cli.problems import UsageProblem
 from doorward.cli.running import run
 from doorward.doctor.findings.finding import Blame
 from doorward.doctor.hops.ladder import LADDER
 from doorward.doctor.probe.budget import Budget
 from doorward.doctor.probe.network import Network
+from doorward.doctor.probe.plan import Plan
 from doorward.doctor.probe.probe import Probe
 from doorward.doctor.report.as_json import as_json as json_of
 from doorward.doctor.report.as_junit import as_junit
 from doorward.doctor.report.as_text import as_text
 from doorward.doctor.report.report import Report, build_report
 from doorward.doctor.walk import Examination, examine
+from doorward.idp.clients import CLIENTS
 
 EPILOG = examples(
     "doorward doctor https://mcp.example/mcp",
     'doorward doctor https://mcp.example/mcp --saw "Authorization with the MCP server failed"',
+    "doorward doctor https://mcp.example/mcp --as inspector",
     "doorward doctor https://mcp.example/mcp --json > report.json",
 )
+CLIENT_NAMES = tuple(one.name for one in CLIENTS if one.connection is not None)
 EXIT_BY_BLAME = {
     Blame.SERVER: ExitCode.DOCTOR_SERVER,
     Blame.PROXY: ExitCode.DOCTOR_PROXY,
@@ -37,6 +42,14 @@ EXIT_BY_BLAME = {
 
 def doctor(
     url: ServerUrl,
+    persona: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            metavar="CLIENT",
+            help=f"Ask as this client does: {', '.join(CLIENT_NAMES)}.",
+        ),
+    ] = "",
     saw: Annotated[
         list[str] | None,
         typer.Option(
@@ -44,6 +57,13 @@ def doctor(
             metavar="TEXT",
             help="What the client or its log said; may be given several times.",
         ),
+    ] = None,
+    client_id: Annotated[
+        str | None,
+        typer.Option("--client-id", metavar="ID", help="Test this client of yours at the issuer."),
+    ] = None,
+    scope: Annotated[
+        str | None, typer.Option("--scope", help="Ask for these scopes instead of the server's.")
     ] = None,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Also write a JUnit file.")
@@ -59,16 +79,28 @@ def doctor(
     an issue.
     """
     output = Output(as_json=as_json)
+    if persona and persona not in CLIENT_NAMES:
+        raise UsageProblem(
+            "unknown-client",
+            f"{persona!r} is no known client.",
+            f"Known: {', '.join(CLIENT_NAMES)}.",
+        )
+    plan = Plan(persona=persona, client_id=client_id, scope=scope)
     reports: list[Report] = []
-    run(output, lambda: _examine(output, url, tuple(saw or ()), junit, reports))
+    run(output, lambda: _examine(output, url, plan, tuple(saw or ()), junit, reports))
     if blame := reports[0].blame:
         raise typer.Exit(int(EXIT_BY_BLAME[blame]))
 
 
 async def _examine(
-    output: Output, url: str, saw: tuple[str, ...], junit: Path | None, reports: list[Report]
+    output: Output,
+    url: str,
+    plan: Plan,
+    saw: tuple[str, ...],
+    junit: Path | None,
+    reports: list[Report],
 ) -> None:
-    probe = Probe(url, Network(), Budget())
+    probe = Probe(url, Network(), Budget(), plan)
     try:
         found = await examine(
             probe, url, saw=saw, progress=lambda hop: output.note(f"{hop.title}: {hop.waiting}")

@@ -4,6 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from doorward.doctor.evidence.before_sign_in import (
+    AuthorizeView,
+    CorsView,
+    EdgeTry,
+    KeysView,
+    RegistrationView,
+)
 from doorward.doctor.evidence.exchange import Exchange, Failure
 
 
@@ -173,7 +180,7 @@ class IssuerView:
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """
-    What one run saw; a view is ``None`` if its hop was not reached.
+    Everything that one run saw; a view is ``None`` if its hop was not reached.
 
     ``saw`` is what a client or its log said, in the user's words. ``exchanges`` are all requests in
     the order in which they were sent.
@@ -190,6 +197,11 @@ class Evidence:
     challenge: ChallengeView | None = None
     resource_metadata: ResourceMetadataView | None = None
     issuers: tuple[IssuerView, ...] | None = None
+    edge: tuple[EdgeTry, ...] | None = None
+    cors: CorsView | None = None
+    keys: KeysView | None = None
+    registration: RegistrationView | None = None
+    authorize: AuthorizeView | None = None
     parties: frozenset[str] = field(default_factory=frozenset)
     spent: str = ""
 

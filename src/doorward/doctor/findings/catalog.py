@@ -1,10 +1,15 @@
 """All findings by code."""
 
 from doorward.doctor.findings import (
+    authorize,
     challenge,
     connection,
+    cors,
+    edge,
     endpoint,
     issuer,
+    keys,
+    registration,
     resolution,
     resource_metadata,
 )
@@ -17,6 +22,11 @@ _TABLES = (
     challenge.FINDINGS,
     resource_metadata.FINDINGS,
     issuer.FINDINGS,
+    edge.FINDINGS,
+    cors.FINDINGS,
+    keys.FINDINGS,
+    registration.FINDINGS,
+    authorize.FINDINGS,
 )
 
 FINDINGS: dict[str, Finding] = {one.code: one for table in _TABLES for one in table}

@@ -1,10 +1,15 @@
 """The rungs of the ladder, from the bottom up."""
 
 from doorward.doctor.hops import (
+    authorize,
     challenge,
     connection,
+    cors,
+    edge,
     endpoint,
     issuer,
+    keys,
+    registration,
     resolution,
     resource_metadata,
 )
@@ -16,5 +21,10 @@ LADDER = (
     challenge.HOP,
     resource_metadata.HOP,
     issuer.HOP,
+    edge.HOP,
+    cors.HOP,
+    keys.HOP,
+    registration.HOP,
+    authorize.HOP,
 )
 ORDER = {hop.name: number for number, hop in enumerate(LADDER)}

@@ -1,6 +1,8 @@
 """Reads the body of an answer, within limits of size, and finds the document in it."""
 
+import html
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +13,9 @@ from doorward.client.refusals import ProtocolBroken
 
 MAX_BODY = 256 * 1024
 _KNOWN = frozenset({"identity", "gzip", "x-gzip", "deflate"})
+LONGEST_PAGE = 1500
+_HEAD = re.compile(r"(?is)<(script|style|svg|noscript)\b.*?(?:</\1>|$)|<!--.*?(?:-->|$)")
+_TAG = re.compile(r"<(?!!doctype|/?html|/?title)[^<>]{0,500}>", re.IGNORECASE)
 _MAX_EVENTS = 64 * 1024
 
 
@@ -38,6 +43,14 @@ async def read_body(response: httpx2.Response) -> bytes:
     if body and not plain and coding != "identity":
         raise _too_large(response)
     return plain
+
+
+def excerpt(body: bytes) -> str:
+    """Return the text of a page without scripts and most markup, and other text as it is."""
+    text = body[: 64 * 1024].decode("utf-8", "replace")
+    if "<" not in text[:200]:
+        return text[:4096]
+    return html.unescape(_TAG.sub(" ", _HEAD.sub(" ", text)))[:4096]
 
 
 def document_in(body: bytes, *, is_stream: bool) -> Mapping[str, Any] | None:

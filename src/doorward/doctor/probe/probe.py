@@ -14,10 +14,11 @@ from doorward.client.http.url_policy import UrlPolicy
 from doorward.client.refusals import ClientRefused
 from doorward.doctor.evidence.exchange import Exchange, Failure
 from doorward.doctor.evidence.redaction import Redactor
-from doorward.doctor.probe.body import document_in, read_body
+from doorward.doctor.probe.body import LONGEST_PAGE, document_in, excerpt, read_body
 from doorward.doctor.probe.budget import Budget
 from doorward.doctor.probe.failures import failure_of
 from doorward.doctor.probe.network import Network
+from doorward.doctor.probe.plan import Credentials, Plan
 
 USER_AGENT = "doorward-doctor"
 _SECONDS_TO_CONNECT = 8.0
@@ -67,13 +68,15 @@ class Probe:
     """
 
     def __init__(
-        self, target: str, network: Network, budget: Budget, user_agent: str = USER_AGENT
+        self, target: str, network: Network, budget: Budget, plan: Plan | None = None
     ) -> None:
+        self.plan = plan or Plan()
+        self.credentials = Credentials()
         self.url_policy = UrlPolicy(target)
         self.network = network
         self.budget = budget
         self.redactor = Redactor()
-        self.user_agent = user_agent
+        self.redactor.hide(self.plan.token, self.plan.client_secret)
         self.tape: list[Exchange] = []
         self._http = httpx2.AsyncClient(
             transport=network.transport(self.url_policy),
@@ -117,10 +120,9 @@ class Probe:
                 await response.aclose()
         media_type = response.headers.get("content-type", "").lower()
         document = document_in(body, is_stream=media_type.startswith("text/event-stream"))
-        text = body[:4096].decode("utf-8", "replace")
         record |= {
             "document": None if document is None else self.redactor.document(document),
-            "body": "" if document is not None else self.redactor.text(text),
+            "body": "" if document is not None else self.redactor.text(excerpt(body), LONGEST_PAGE),
             "size": len(body),
             "seconds": anyio.current_time() - begun,
         }
@@ -129,7 +131,7 @@ class Probe:
 
     def _request(self, question: Question) -> httpx2.Request:
         headers = {
-            "User-Agent": self.user_agent,
+            "User-Agent": USER_AGENT,
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             **question.headers,
@@ -143,9 +145,13 @@ class Probe:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         if question.token is not None:
             headers["Authorization"] = f"Bearer {question.token}"
-        return self._http.build_request(
+        request = self._http.build_request(
             question.method, question.url, headers=headers, content=content
         )
+        # Some clients send no user agent, and some firewalls refuse that.
+        if not headers["User-Agent"]:
+            del request.headers["User-Agent"]
+        return request
 
     def _failure(self, error: BaseException) -> Failure:
         failure = failure_of(error)

@@ -1,0 +1,92 @@
+"""Rules about registration."""
+
+from doorward.doctor.evidence.before_sign_in import RegistrationView
+from doorward.doctor.evidence.evidence import Evidence
+from doorward.doctor.evidence.exchange import Exchange
+from doorward.doctor.rules.connection import told
+from doorward.doctor.rules.rule import Found, RuleBook
+from doorward.idp.clients import CLIENTS
+from doorward.idp.facts import Answer
+from doorward.idp.probe.attempts import judge_registration
+
+BOOK = RuleBook()
+_SAID = ("dynamic client registration", "registration_endpoint", "does not support registration")
+
+
+def _view(evidence: Evidence) -> RegistrationView:
+    assert evidence.registration is not None
+    return evidence.registration
+
+
+@BOOK.rule("registration-absent", needs=["registration"])
+def registration_absent(evidence: Evidence) -> Found | None:
+    """Find an endpoint that is not there."""
+    last = _view(evidence).last
+    if last is None or _judged(last) is not Answer.NO:
+        return None
+    return Found(observed=(told(last),), values={"answer": last.answered})
+
+
+@BOOK.rule("registration-closed", needs=["registration"])
+def registration_closed(evidence: Evidence) -> Found | None:
+    """Find an endpoint for others than MCP clients."""
+    view = _view(evidence)
+    last = view.registered if _was_refused(view.registered) else view.last
+    if last is None or _judged(last) is not Answer.PARTLY:
+        return None
+    # A real registration that works is the better witness.
+    if view.registered is not None and view.registered.status in (200, 201):
+        return None
+    told_error = f"{told(last)} {last.error_code()}".strip()
+    answer = f"{last.status} {last.error_code()}".strip()
+    return Found(observed=(told_error,), values={"answer": answer})
+
+
+def _was_refused(exchange: Exchange | None) -> bool:
+    return exchange is not None and exchange.status in (400, 401, 403)
+
+
+def _judged(exchange: Exchange) -> Answer | None:
+    if exchange.status is None:
+        return None
+    return judge_registration(exchange.status, exchange.error_code()).answer
+
+
+@BOOK.rule("registration-fails", needs=["registration"])
+def registration_fails(evidence: Evidence) -> Found | None:
+    """Find an endpoint that crashes, for a valid registration too if one was sent."""
+    view = _view(evidence)
+    last = view.registered or view.last
+    if last is None or last.status is None or last.status < 500:
+        return None
+    return Found(observed=(told(last),), values={"answer": last.answered})
+
+
+@BOOK.rule("client-documents-need-secret", needs=["registration"])
+def client_documents_need_secret(evidence: Evidence) -> Found | None:
+    """Find client ID metadata documents for confidential clients only."""
+    view = _view(evidence)
+    if not view.documents or view.auth_methods is None or "none" in view.auth_methods:
+        return None
+    return Found(
+        observed=(f"token_endpoint_auth_methods_supported: {', '.join(view.auth_methods)}",)
+    )
+
+
+@BOOK.rule("client-needs-registration-by-hand", needs=["registration"])
+def client_needs_registration_by_hand(evidence: Evidence) -> Found | None:
+    """Find an issuer without a way for this client: a legal choice, so only if somebody asks."""
+    view = _view(evidence)
+    if view.endpoint is not None or _has_document(evidence.persona, view):
+        return None
+    said = " ".join(evidence.saw).lower()
+    if not any(words in said for words in _SAID):
+        return None
+    return Found(observed=("The metadata has no registration_endpoint.",))
+
+
+def _has_document(persona: str, view: RegistrationView) -> bool:
+    if not view.documents:
+        return False
+    client = next((one for one in CLIENTS if one.name == persona), None)
+    return client is None or client.connection is None or client.connection.document is not None
