@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from doorward.authserver.client_auth_methods import AUTH_METHODS
+from doorward.authserver.openid.claims import SUPPORTED_CLAIMS
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.token.grant_types import GRANT_TYPES, enabled_grant_types
 from doorward.jose.algorithm_names import SUPPORTED
@@ -69,15 +70,25 @@ def openid_metadata(settings: AuthServerSettings) -> dict[str, Any]:
     """
     Return the same metadata with the members that OpenID Connect Discovery requires.
 
-    This server issues no ID tokens, so the list of their algorithms is empty. The document is for
-    clients that look for an authorization server only at this path.
+    If this server is no OpenID provider, it issues no ID tokens, and the list of their algorithms is
+    empty. The document is then for clients that look for an authorization server only at this path.
+    The other document never has the scopes of a sign-in: MCP clients ask for all that they find there.
 
     Spec: OpenID Connect Discovery 1.0 §3; RFC 8414 §5
     """
-    return {
-        **oauth_metadata(settings),
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": [],
+    document = oauth_metadata(settings) | {"subject_types_supported": ["public"]}
+    signs_in = settings.openid_resource
+    if signs_in is None:
+        return document | {"id_token_signing_alg_values_supported": []}
+    return document | {
+        "userinfo_endpoint": settings.url("/userinfo"),
+        "id_token_signing_alg_values_supported": [settings.signing_algorithm],
+        "scopes_supported": [*signs_in.scopes, *document["scopes_supported"]],
+        "claims_supported": list(SUPPORTED_CLAIMS),
+        # Left out, request_uri would count as supported.
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
     }
 
 

@@ -17,6 +17,9 @@ RequestRefused
 │   ├── LoginRequired             400 login_required          OpenID Connect Core §3.1.2.6
 │   ├── ConsentRequired           400 consent_required
 │   ├── TooManyRequests           429 temporarily_unavailable
+│   ├── TokenMissing              401                         RFC 6750 §3.1
+│   ├── InvalidToken              401 invalid_token
+│   ├── ScopeNotGranted           403 insufficient_scope
 │   ├── FormRefused               403, a form that this browser was not given
 │   ├── ConnectLinkRefused        403, a link to connect an account
 │   └── AccountNotConnected       400 interaction_required      RFC 6749 §5.2
@@ -26,6 +29,7 @@ RequestRefused
 from collections.abc import Mapping
 
 from doorward.errors import RequestRefused, Unavailable
+from doorward.wire.oauth.challenge import build_challenge
 
 
 class OAuthRefused(RequestRefused):
@@ -189,6 +193,49 @@ class TooManyRequests(OAuthRefused):
     def headers(self) -> Mapping[str, str]:
         """``Retry-After``, in seconds."""
         return {"Retry-After": str(self.retry_after)}
+
+
+class _BearerRefused(OAuthRefused):
+    """The userinfo endpoint does not accept the token."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """``WWW-Authenticate``. Spec: RFC 6750 §3."""
+        said = [("error", self.wire_error)] if self.wire_error else []
+        return {"WWW-Authenticate": build_challenge("Bearer", said)}
+
+
+class TokenMissing(_BearerRefused):
+    """The request to the userinfo endpoint has no access token."""
+
+    code = "userinfo-without-token"
+    status = 401
+    public = "An access token is required."
+    hint = "Send the access token of the sign-in as Authorization: Bearer."
+
+
+class InvalidToken(_BearerRefused):
+    """
+    The token is not of a sign-in here, is over or revoked.
+
+    One sentence for every cause: who holds somebody else's token learns nothing of it.
+    """
+
+    code = "userinfo-token-refused"
+    status = 401
+    wire_error = "invalid_token"
+    public = "The access token is not valid at the userinfo endpoint."
+    hint = "Sign in with the scope openid and without resource; tokens for MCP servers are refused."
+
+
+class ScopeNotGranted(_BearerRefused):
+    """The access token lacks the scope ``openid``."""
+
+    code = "userinfo-scope-missing"
+    status = 403
+    wire_error = "insufficient_scope"
+    public = "The access token lacks the scope openid."
+    hint = "Sign in, or refresh the tokens, with the scope openid."
 
 
 class FormRefused(OAuthRefused):

@@ -19,6 +19,7 @@ from doorward.authserver.clients.registered_ids import RegisteredIds
 from doorward.authserver.clients.registry import Clients
 from doorward.authserver.direct_routes import DirectRoutes
 from doorward.authserver.endpoints.account import AccountEndpoint
+from doorward.authserver.endpoints.authorization_form import AuthorizationForm
 from doorward.authserver.endpoints.backchannel_logout import BackchannelLogoutEndpoint
 from doorward.authserver.endpoints.connect import ConnectEndpoint
 from doorward.authserver.endpoints.consent import ConsentEndpoint
@@ -28,6 +29,7 @@ from doorward.authserver.endpoints.provider_sign_in import ProviderSignInEndpoin
 from doorward.authserver.endpoints.registration import RegistrationEndpoint
 from doorward.authserver.endpoints.revocation import RevocationEndpoint
 from doorward.authserver.endpoints.sign_in import SignInEndpoint
+from doorward.authserver.endpoints.userinfo import UserinfoEndpoint
 from doorward.authserver.events import AuditSink, EventRecorder, log_event
 from doorward.authserver.grants.access_tokens import AccessTokens
 from doorward.authserver.grants.refresh_tokens import RefreshTokens
@@ -36,6 +38,7 @@ from doorward.authserver.host_middleware import HostMiddleware
 from doorward.authserver.keys.sealing_keys import SealingKeys
 from doorward.authserver.keys.secrets import master_secret
 from doorward.authserver.keys.signing_keys import KeyRing
+from doorward.authserver.openid.id_tokens import IdTokens
 from doorward.authserver.operations import ServerOperations
 from doorward.authserver.provider_tokens.connection_checks import ConnectionChecks
 from doorward.authserver.provider_tokens.connections import Connections
@@ -141,6 +144,7 @@ class AuthorizationServer:
             keys=keys,
             access_tokens=access_tokens,
             refresh_tokens=RefreshTokens(settings, secret),
+            id_tokens=IdTokens(keys, settings, clock),
             users=self.users,
             clients=Clients(store, documents, settings, clock, events, RegisteredIds(secret)),
             client_assertions=ClientAssertions(store, reader, settings, clock),
@@ -337,6 +341,10 @@ def _routes(services: Services) -> list[Route]:
     if settings.identity_providers:
         logout = BackchannelLogoutEndpoint(services)
         calls.append(("POST", "/backchannel-logout/{provider}", logout.post))
+    if settings.openid:
+        userinfo = UserinfoEndpoint(services)
+        pages.append(("POST", "/authorize", AuthorizationForm(services).post))
+        calls += [("GET", "/userinfo", userinfo.answer), ("POST", "/userinfo", userinfo.answer)]
     if settings.registration == "open":
         calls.append(("POST", "/register", RegistrationEndpoint(services).post))
     service, events = settings.service_name, services.events

@@ -11,6 +11,7 @@ from doorward.authserver.grants.refresh_tokens import RefreshTokens
 from doorward.authserver.grants.transactions import Transactions
 from doorward.authserver.keys.sealing_keys import SealingKeys
 from doorward.authserver.keys.signing_keys import KeyRing
+from doorward.authserver.openid.id_tokens import IdTokens
 from doorward.authserver.provider_tokens.connection_checks import ConnectionChecks
 from doorward.authserver.provider_tokens.connections import Connections
 from doorward.authserver.provider_tokens.links import ConnectLinks
@@ -43,6 +44,7 @@ class Services:
     keys: KeyRing
     access_tokens: AccessTokens
     refresh_tokens: RefreshTokens
+    id_tokens: IdTokens
     users: Users
     clients: Clients
     client_assertions: ClientAssertions

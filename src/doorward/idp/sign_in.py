@@ -49,6 +49,7 @@ class ProviderSignIn:
     ``authorization_parameters``, ``token_parameters`` and ``refresh_parameters`` are added to these
     requests. ``refresh_with_scope`` repeats the scopes when tokens are refreshed. Without ``pkce``, no
     challenge is sent: the provider refuses the verifier of an application that has a secret.
+    ``algorithms`` are those of its ID tokens; ``None``: RS256, and those that its metadata names.
     ``shared_issuer`` says that all customers have one issuer, and each its metadata elsewhere:
     ``internal_url`` then names that address.
 
@@ -73,7 +74,7 @@ class ProviderSignIn:
     refresh_with_scope: bool = False
     pkce: bool = True
     shared_issuer: bool = False
-    algorithms: tuple[str, ...] = ("RS256",)
+    algorithms: tuple[str, ...] | None = ("RS256",)
     client_auth_method: Literal["client_secret_basic", "client_secret_post"] | None = None
     userinfo: bool = False
     subject_claim: str = "sub"
@@ -93,5 +94,5 @@ class ProviderSignIn:
     facts: tuple[Fact[str], ...] = ()
 
 
-OPENID_SIGN_IN = ProviderSignIn()
+OPENID_SIGN_IN = ProviderSignIn(algorithms=None)
 """For any OpenID provider: what OpenID Connect Core and Discovery say."""

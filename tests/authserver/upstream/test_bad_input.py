@@ -133,7 +133,8 @@ async def test_metadata_of_another_issuer_is_told_at_the_start_and_on_the_page(
     started = next(one for one in harness.events if one.kind == "provider.failed")
     assert started.reason == "provider-misconfigured"
     assert "https://login.example/" in started.facts["detail"]
-    refused = next(one for one in harness.events if one.kind == "request.refused")
+    refused = next(one for one in harness.events if one.kind == "provider-sign-in.failed")
+    assert refused.reason == "provider-misconfigured"
     assert refused.correlation_id in page.text
 
 

@@ -119,6 +119,16 @@ async def test_a_header_of_another_kind_of_token_signs_nobody_in(
     assert detail in said
 
 
+@pytest.mark.parametrize(("named", "status"), [("PS256", 303), ("RS384", 502), ("none", 502)])
+async def test_an_algorithm_counts_if_the_provider_says_that_it_signs_with_it(
+    bridge: Bridge, named: str, status: int
+) -> None:
+    bridge.provider.metadata = {"id_token_signing_alg_values_supported": [named, "HS256"]}
+    bridge.provider.header = {"alg": "PS256", "kid": "1"}
+
+    assert (await sign_in(bridge))[0] == status
+
+
 @pytest.mark.parametrize("id_token", [None, "", "a.b.c", "not a token"])
 async def test_without_an_id_token_nobody_is_signed_in(
     bridge: Bridge, id_token: str | None

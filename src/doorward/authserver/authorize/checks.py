@@ -1,5 +1,6 @@
 """The checks of an authorization request, in the order in which they run."""
 
+import re
 from collections.abc import Callable
 
 from doorward.authserver.clients.registry import Client
@@ -11,12 +12,15 @@ from doorward.authserver.refusals import (
     UnsupportedResponseType,
 )
 from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.settings.openid import OPENID
 from doorward.authserver.settings.resource import Resource
 from doorward.wire.oauth import pkce
 from doorward.wire.oauth.parameters import Parameters
 from doorward.wire.oauth.redirect_uri import matches, problem_with
 from doorward.wire.oauth.scope import parse_scope
 
+_SECONDS = re.compile(r"[0-9]{1,9}")
+_LONGEST_NONCE = 1000
 _PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 
 Check = Callable[[Parameters], None]
@@ -127,9 +131,40 @@ def prompt(parameters: Parameters) -> None:
         )
 
 
+def max_age(parameters: Parameters) -> None:
+    """
+    Require a number of seconds.
+
+    Spec: OpenID Connect Core 1.0 §3.1.2.1
+    """
+    seconds = parameters.one("max_age")
+    if seconds is not None and _SECONDS.fullmatch(seconds) is None:
+        raise InvalidRequest("max_age", description="max_age must be a number of seconds.")
+
+
+def nonce(parameters: Parameters) -> None:
+    """
+    Refuse a nonce that is too long to be kept.
+
+    Spec: OpenID Connect Core 1.0 §3.1.2.1, §15.5.2
+    """
+    if len(parameters.one("nonce") or "") > _LONGEST_NONCE:
+        raise InvalidRequest(
+            "nonce", description=f"nonce must have at most {_LONGEST_NONCE} characters."
+        )
+
+
 # The order matters. The form of the response comes first, because a client that expects it elsewhere
 # cannot read an error. Request objects come next, because later checks read the query only.
-CHECKS: tuple[Check, ...] = (response_type, response_mode, request_object, code_challenge, prompt)
+CHECKS: tuple[Check, ...] = (
+    response_type,
+    response_mode,
+    request_object,
+    code_challenge,
+    prompt,
+    max_age,
+    nonce,
+)
 
 
 def read_request(
@@ -138,23 +173,51 @@ def read_request(
     """
     Return the authorization request that passed every check.
 
-    Does not look at the user.
+    Does not look at the user, and not at ``id_token_hint``.
 
     Raises:
         OAuthRefused: of the first check that fails; it is sent to the client at ``redirect_uri``.
     """
     for check in CHECKS:
         check(parameters)
-    resource = requested_resource(parameters, settings)
+    resource = _resource_of(parameters, settings)
+    is_openid = settings.is_openid(resource.uri)
+    longest = parameters.one("max_age")
+    scopes = requested_scopes(parameters, client, resource)
+    if is_openid and OPENID not in scopes:
+        raise InvalidScope("a sign-in without the scope openid")
     return AuthorizationRequest(
         client_id=client.client_id,
         redirect_uri=redirect_uri,
         state=parameters.one("state"),
         resource=resource.uri,
-        scopes=tuple(sorted(requested_scopes(parameters, client, resource))),
+        scopes=tuple(sorted(scopes)),
         challenge=parameters.one("code_challenge") or "",
         prompts=tuple((parameters.one("prompt") or "").split()),
+        max_age=None if longest is None else int(longest),
+        nonce=parameters.one("nonce") if is_openid else None,
     )
+
+
+def _resource_of(parameters: Parameters, settings: AuthServerSettings) -> Resource:
+    """
+    Return the resource of an authorization request: for an OpenID sign-in, the issuer.
+
+    A client that names no resource, and asks for ``openid`` and for no scope of an MCP server, signs
+    somebody in. MCP clients that add ``openid`` to their scopes get what they got before.
+
+    Spec: OpenID Connect Core 1.0 §3.1.2.1
+    """
+    requested = parse_scope(parameters.one("scope") or "") or frozenset()
+    openid = settings.openid_resource
+    if (
+        openid is not None
+        and OPENID in requested
+        and not parameters.all_of("resource")
+        and requested.isdisjoint(settings.known_scopes)
+    ):
+        return openid
+    return requested_resource(parameters, settings)
 
 
 def requested_resource(parameters: Parameters, settings: AuthServerSettings) -> Resource:

@@ -18,25 +18,38 @@ from doorward.authserver.grants import codes, consents
 from doorward.authserver.grants.authorization_request import AuthorizationRequest
 from doorward.authserver.grants.consents import client_digest
 from doorward.authserver.grants.transactions import Transaction
+from doorward.authserver.openid.claims import held_scopes, required_scopes
 from doorward.authserver.pages import pages
-from doorward.authserver.refusals import AccessDenied, ConsentRequired, FormRefused
+from doorward.authserver.refusals import (
+    AccessDenied,
+    ConsentRequired,
+    FormRefused,
+    LoginRequired,
+)
 from doorward.authserver.responses import page_response
 from doorward.authserver.services import Services
+from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.grants import create_grant
+from doorward.authserver.users.authentication import Authentication
 from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import User
 from doorward.wire.oauth.parameters import Parameters
 
 
-def grantable_scopes(authorization: AuthorizationRequest, user: User) -> frozenset[str]:
+def grantable_scopes(
+    settings: AuthServerSettings, authorization: AuthorizationRequest, user: User
+) -> frozenset[str]:
     """
     Return the requested scopes that the user holds.
 
     Raises:
         AccessDenied: the client requested scopes, and the user holds none of them.
+        LoginRequired: the request is for another user.
     """
-    scopes = frozenset(authorization.scopes) & user.scopes
+    if authorization.subject not in (None, user.id):
+        raise LoginRequired("another user than id_token_hint names")
+    scopes = frozenset(authorization.scopes) & held_scopes(settings, user, authorization.resource)
     if authorization.scopes and not scopes:
         raise AccessDenied(
             f"user {user.id} holds none of {authorization.scopes!r}",
@@ -65,7 +78,9 @@ async def remembered_scopes(
     return await services.store.read(read)
 
 
-def require_page_allowed(authorization: AuthorizationRequest, user: User) -> None:
+def require_page_allowed(
+    settings: AuthServerSettings, authorization: AuthorizationRequest, user: User
+) -> None:
     """
     Refuse a request that permits no page, because a code needs a click on one.
 
@@ -75,7 +90,7 @@ def require_page_allowed(authorization: AuthorizationRequest, user: User) -> Non
 
     Spec: OpenID Connect Core 1.0 §3.1.2.1, §3.1.2.6
     """
-    grantable_scopes(authorization, user)
+    grantable_scopes(settings, authorization, user)
     if "none" in authorization.prompts:
         raise ConsentRequired(f"user {user.id} has to confirm")
 
@@ -87,20 +102,23 @@ async def complete_authorization(
     user: User,
     claim: tuple[Transaction, Browser] | None,
     *,
+    authentication: Authentication,
     approved: frozenset[str] | None = None,
     provider_session_id: str | None = None,
 ) -> Response:
     """
     Return the response that takes a fresh code to the client.
 
-    ``approved`` are the scopes that the user left in; ``None`` means all. One database transaction
+    ``approved`` are the scopes that the user left in; ``None`` means all. ``authentication`` is for the
+    ID tokens of a sign-in. One database transaction
     claims the authorization transaction and writes consent, grant and code: all of them, or nothing.
 
     Raises:
         FormRefused: the transaction was completed before, or the session at the provider has ended.
         AccessDenied: the user holds none of the requested scopes.
     """
-    shown = scopes = grantable_scopes(authorization, user)
+    settings = services.settings
+    shown = scopes = grantable_scopes(settings, authorization, user)
     if approved is not None:
         scopes &= approved
         if authorization.scopes and not scopes:
@@ -128,7 +146,7 @@ async def complete_authorization(
         )
         grant_id = await create_grant(
             connection,
-            services.settings,
+            settings,
             user_id=user.id,
             client_id=authorization.client_id,
             redirect_uri=authorization.redirect_uri,
@@ -138,17 +156,18 @@ async def complete_authorization(
             browser=None if claim is None else claim[1].name,
             now=now,
             provider_session_id=provider_session_id,
+            authentication=authentication.claims()
+            if settings.is_openid(authorization.resource)
+            else None,
         )
-        code = await codes.issue_code(connection, services.settings, authorization, grant_id, now)
+        code = await codes.issue_code(connection, settings, authorization, grant_id, now)
         return grant_id, code
 
     grant_id, code = await services.store.write(write)
     services.record_event(
         "code.issued", client_id=authorization.client_id, user=user.id, grant=grant_id
     )
-    return code_response(
-        services.settings, client, authorization.redirect_uri, authorization.state, code
-    )
+    return code_response(settings, client, authorization.redirect_uri, authorization.state, code)
 
 
 def approved_scopes(transaction: Transaction, client: Client) -> frozenset[str] | None:
@@ -163,16 +182,22 @@ def approved_scopes(transaction: Transaction, client: Client) -> frozenset[str] 
     return consent.scopes
 
 
-def chosen_scopes(form: Parameters, shown: frozenset[str]) -> frozenset[str]:
+def chosen_scopes(
+    form: Parameters, shown: frozenset[str], required: frozenset[str]
+) -> frozenset[str]:
     """
-    Return the scopes that the user left in, of those that the page showed.
+    Return the scopes that the user left in, of those that the page showed, with the ``required`` ones.
 
     Raises:
         NothingChosen: the page had scopes, and the user left in none.
     """
     if not pages.can_choose(shown):
         return shown
-    left = frozenset(name for name in shown if form.one(pages.CHOICE_PREFIX + name) is not None)
+    left = frozenset(
+        name
+        for name in shown
+        if name in required or form.one(pages.CHOICE_PREFIX + name) is not None
+    )
     if not left:
         raise NothingChosen
     return left
@@ -185,10 +210,11 @@ class NothingChosen(Exception):
 
 
 def consent_binding(
-    authorization: AuthorizationRequest, client: Client, user: User
+    settings: AuthServerSettings, authorization: AuthorizationRequest, client: Client, user: User
 ) -> tuple[str, ...]:
     """Return everything that the consent page shows and a user's decision depends on."""
-    return (user.id, client_digest(client).hex(), *sorted(grantable_scopes(authorization, user)))
+    scopes = grantable_scopes(settings, authorization, user)
+    return (user.id, client_digest(client).hex(), *sorted(scopes))
 
 
 async def consent_page(
@@ -204,7 +230,7 @@ async def consent_page(
     authorization = transaction.request
     settings = services.settings
     resource = settings.resource(authorization.resource)
-    scopes = grantable_scopes(authorization, user)
+    scopes = grantable_scopes(settings, authorization, user)
     known = await remembered_scopes(services, authorization, client, user)
     # The empty set is a subset of every set; a request without scopes has its first consent too.
     remembered = bool(known) and scopes <= known and "consent" not in authorization.prompts
@@ -213,11 +239,12 @@ async def consent_page(
         action=settings.url("/consent"),
         transaction=transaction.handle,
         csrf=services.cookies.consent_token(
-            browser, transaction.handle, consent_binding(authorization, client, user)
+            browser, transaction.handle, consent_binding(settings, authorization, client, user)
         ),
         client=client_card(client, authorization.redirect_uri),
         resource=authorization.resource,
         resource_name=resource.name if resource else None,
+        signs_in=settings.is_openid(authorization.resource),
         scopes=scope_lines(services, authorization, scopes, known),
         remembered=remembered,
         problem=problem,
@@ -238,7 +265,13 @@ def scope_lines(
     """Return the lines of a consent page; scopes that are not ``known`` are marked as new."""
     resource = services.settings.resource(authorization.resource)
     descriptions = resource.scopes if resource else {}
+    required = required_scopes(services.settings, authorization.resource)
     return tuple(
-        pages.ScopeLine(name=name, description=descriptions.get(name, name), new=name not in known)
+        pages.ScopeLine(
+            name=name,
+            description=descriptions.get(name, name),
+            new=name not in known,
+            required=name in required,
+        )
         for name in sorted(scopes)
     )

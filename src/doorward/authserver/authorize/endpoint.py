@@ -1,6 +1,7 @@
 """``/authorize``: the authorization endpoint."""
 
 import ipaddress
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,7 +19,9 @@ from doorward.authserver.grants.authorization_request import AuthorizationReques
 from doorward.authserver.rate_limits import address_key
 from doorward.authserver.refusals import AccessDenied, InvalidRequest, LoginRequired, OAuthRefused
 from doorward.authserver.services import Services
+from doorward.authserver.users.authentication import Authentication
 from doorward.authserver.users.cookies import Browser
+from doorward.authserver.users.sessions import BrowserSession
 from doorward.authserver.users.users import User
 from doorward.wire.oauth.parameters import Parameters, parse_parameters
 from doorward.wire.oauth.redirect_uri import is_loopback
@@ -53,11 +56,32 @@ class AuthorizeEndpoint:
         client = await self._client(parameters)
         redirect_uri = validated_redirect_uri(parameters, client, settings)
         try:
-            authorization = read_request(parameters, client, redirect_uri, settings)
+            authorization = self._hinted(
+                parameters, read_request(parameters, client, redirect_uri, settings)
+            )
             return await self._serve(request, authorization, client)
         except OAuthRefused as refused:
             state = parameters.one("state")
             return refuse_authorization(self._services, client, redirect_uri, state, refused)
+
+    def _hinted(
+        self, parameters: Parameters, authorization: AuthorizationRequest
+    ) -> AuthorizationRequest:
+        """
+        Return the request of a sign-in for the one user whom ``id_token_hint`` names, if it is there.
+
+        Spec: OpenID Connect Core 1.0 §3.1.2.1, §3.1.2.2
+        """
+        hint = parameters.one("id_token_hint")
+        if hint is None or not self._services.settings.is_openid(authorization.resource):
+            return authorization
+        subject = self._services.id_tokens.subject_of_hint(hint, authorization.client_id)
+        if subject is None:
+            raise InvalidRequest(
+                "id_token_hint is no ID token that this client got here",
+                description="id_token_hint must be an ID token that this server issued to the client.",
+            )
+        return replace(authorization, subject=subject)
 
     async def _client(self, parameters: Parameters) -> Client:
         client_id = parameters.one("client_id")
@@ -77,14 +101,13 @@ class AuthorizeEndpoint:
             )
         browser = services.cookies.browser(request)
         session = await signed_in_session(services, browser)
-        # With prompt=login or select_account, an existing session does not count.
-        if {"login", "select_account"} & set(authorization.prompts):
+        if session is not None and not _suffices(session, authorization, services.clock()):
             session = None
         if session is None and "none" in authorization.prompts:
             raise LoginRequired("nobody is signed in")
         known = None if session is None else session.user
         if known is not None:
-            require_page_allowed(authorization, known)
+            require_page_allowed(services.settings, authorization, known)
         return await self._ask(browser, authorization, client, known)
 
     async def _ask(
@@ -118,7 +141,11 @@ class AuthorizeEndpoint:
         user = await self._services.users.find(username)
         if user is None or user.disabled:
             raise AccessDenied(f"no user {username!r} to sign in as")
-        return await complete_authorization(self._services, authorization, client, user, None)
+        # Nobody has authenticated, so an ID token says nothing of it.
+        nobody = Authentication(time=None)
+        return await complete_authorization(
+            self._services, authorization, client, user, None, authentication=nobody
+        )
 
 
 def _parameters(request: Request) -> Parameters:
@@ -126,6 +153,15 @@ def _parameters(request: Request) -> Parameters:
     if len(query) > LONGEST_QUERY:
         raise InvalidRequest("the query is too long", description="The request is too long.")
     return parse_parameters(query, repeatable=_REPEATABLE)
+
+
+def _suffices(session: BrowserSession, authorization: AuthorizationRequest, now: float) -> bool:
+    """Return whether the request can be answered for the user who is signed in, without a sign-in."""
+    if {"login", "select_account"} & set(authorization.prompts):
+        return False
+    if authorization.subject not in (None, session.user.id):
+        return False
+    return not session.authentication.is_older_than(authorization.max_age, now)
 
 
 def _is_local_peer(request: Request) -> bool:

@@ -68,6 +68,7 @@ def provider_consent_page(
         client=client_card(client, authorization.redirect_uri),
         resource=authorization.resource,
         resource_name=resource.name if resource else None,
+        signs_in=settings.is_openid(authorization.resource),
         scopes=scope_lines(services, authorization, frozenset(authorization.scopes), frozenset()),
         username=None,
         switch_account_action=None,

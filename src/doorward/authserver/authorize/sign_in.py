@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from starlette.responses import RedirectResponse, Response
 
@@ -42,7 +43,9 @@ async def signed_in_session(services: Services, browser: Browser) -> BrowserSess
         return session if services.settings.has_own_users else None
     async with services.store.reading() as connection:
         kept = await services.provider_sessions.find(connection, session.provider_session_id)
-    return None if kept is None or kept.ended or kept.tokens is None else session
+    if kept is None or kept.ended or kept.tokens is None:
+        return None
+    return replace(session, authentication=kept.authentication)
 
 
 def ask_to_sign_in(
@@ -79,6 +82,7 @@ def sign_in_page(
     *,
     username: str = "",
     problem: str | None = None,
+    code: str | None = None,
     correlation_id: str | None = None,
     status: int = 200,
     other_account: bool = False,
@@ -86,7 +90,7 @@ def sign_in_page(
     """
     Return the page that asks for a username and a password, and names the identity providers.
 
-    ``correlation_id`` is that of the log line about the problem.
+    ``code`` is the reason of the problem, and ``correlation_id`` that of its line in the log.
     """
     return _page(
         services,
@@ -96,6 +100,7 @@ def sign_in_page(
         client=client_card(client, transaction.request.redirect_uri),
         username=username,
         problem=problem,
+        code=code,
         correlation_id=correlation_id,
         status=status,
         other_account=other_account,
@@ -187,6 +192,7 @@ def _page(
     username: str,
     problem: str | None,
     status: int,
+    code: str | None = None,
     correlation_id: str | None = None,
     other_account: bool = False,
 ) -> Response:
@@ -200,6 +206,7 @@ def _page(
         client=client,
         username=username,
         problem=problem,
+        code=code,
         correlation_id=correlation_id,
         demo_users=settings.demo_users,
         providers=tuple(provider_card(settings, one) for one in enabled_providers(services)),

@@ -67,7 +67,7 @@ class BackchannelLogoutEndpoint:
     async def _verify(self, token: str, provider: ProviderClient) -> LogoutToken:
         settings = provider.provider
         header, claims = await read_signed_token(
-            token, provider.keys, settings.sign_in.algorithms, InvalidRequest
+            token, provider.keys, await provider.algorithms(), InvalidRequest
         )
         verified = LogoutToken(
             type=header.type,

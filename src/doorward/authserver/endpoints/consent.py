@@ -19,6 +19,7 @@ from doorward.authserver.authorize.sign_in import ask_to_sign_in, signed_in_sess
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.endpoints.sign_in import read_form
 from doorward.authserver.grants.transactions import Transaction
+from doorward.authserver.openid.claims import required_scopes
 from doorward.authserver.refusals import AccessDenied, FormRefused, OAuthRefused
 from doorward.authserver.services import Services
 from doorward.authserver.users.cookies import Browser
@@ -68,13 +69,18 @@ class ConsentEndpoint:
         try:
             if form.one("decision") != "allow":
                 raise AccessDenied("the user said no", description="The user denied the request.")
-            shown = consent_binding(transaction.request, client, user)
+            settings = services.settings
+            shown = consent_binding(settings, transaction.request, client, user)
             expected = services.cookies.consent_token(browser, handle, shown)
             if not compare_digest(expected.encode(), (form.one("csrf") or "").encode()):
                 # The client or the account changed while the page was open, so the user decided about
                 # something else.
                 return await consent_page(services, transaction, client, user, browser)
-            left = chosen_scopes(form, grantable_scopes(transaction.request, user))
+            left = chosen_scopes(
+                form,
+                grantable_scopes(settings, transaction.request, user),
+                required_scopes(settings, transaction.request.resource),
+            )
             return await self._complete(transaction, browser, client, session, left)
         except NothingChosen as chosen:
             return await consent_page(
@@ -106,6 +112,7 @@ class ConsentEndpoint:
             client,
             session.user,
             (transaction, browser),
+            authentication=session.authentication,
             approved=approved,
             provider_session_id=session.provider_session_id,
         )

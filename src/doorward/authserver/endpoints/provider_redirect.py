@@ -5,6 +5,7 @@ from starlette.responses import RedirectResponse, Response
 from doorward.authserver.pages import pages
 from doorward.authserver.services import Services
 from doorward.authserver.upstream.provider_client import ProviderClient
+from doorward.authserver.upstream.reauthentication import Reauthentication
 from doorward.authserver.users.cookies import Browser
 
 
@@ -14,11 +15,13 @@ async def redirect_to_provider(
     binding: str,
     browser: Browser,
     prompt: str | None = None,
+    reauthentication: Reauthentication | None = None,
 ) -> Response:
     """
     Return the redirect to the provider, with a new state of this browser.
 
     ``binding`` says what the callback goes on with: a transaction, a page of this server, or a link.
+    ``reauthentication`` is what the client asks for.
 
     Raises:
         ProviderUnavailable: 503, its metadata cannot be read.
@@ -28,7 +31,9 @@ async def redirect_to_provider(
     """
     name = client.provider.name
     back = services.settings.callback_url(name)
-    login = await services.provider_logins.begin(name, browser, binding, back, prompt)
+    login = await services.provider_logins.begin(
+        name, browser, binding, back, prompt, reauthentication
+    )
     url = await client.authorization_url(login.leg)
     # 303: the browser follows with GET, and sends the form to nobody else.
     return RedirectResponse(url, 303, headers=dict(pages.SECURITY_HEADERS))

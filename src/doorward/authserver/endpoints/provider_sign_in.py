@@ -21,8 +21,10 @@ from doorward.authserver.clients.registry import Client
 from doorward.authserver.endpoints.connect import ConnectEndpoint, connects
 from doorward.authserver.endpoints.provider_redirect import redirect_to_provider
 from doorward.authserver.endpoints.sign_in import read_form
+from doorward.authserver.grants.authorization_request import AuthorizationRequest
 from doorward.authserver.grants.consents import client_digest
 from doorward.authserver.grants.transactions import Transaction
+from doorward.authserver.openid.claims import required_scopes
 from doorward.authserver.rate_limits import address_key
 from doorward.authserver.refusals import AccessDenied, FormRefused, OAuthRefused
 from doorward.authserver.services import Services
@@ -30,10 +32,10 @@ from doorward.authserver.settings.admission import ProviderAccount
 from doorward.authserver.upstream.callback_answer import read_callback
 from doorward.authserver.upstream.logins import ProviderLogin
 from doorward.authserver.upstream.provider_client import CONSENT, ProviderClient
+from doorward.authserver.upstream.reauthentication import Reauthentication
 from doorward.authserver.upstream.refusals import (
     AccountNotAllowed,
-    AuthenticationNotMet,
-    ProviderGrantEnded,
+    ProviderMisconfigured,
     ProviderRefused,
     ProviderUnavailable,
 )
@@ -88,7 +90,11 @@ class ProviderSignInEndpoint:
             denied = AccessDenied("the user said no", description="The user denied the request.")
             return await refuse_transaction(services, transaction, browser, client, denied)
         try:
-            left = chosen_scopes(form, frozenset(transaction.request.scopes))
+            left = chosen_scopes(
+                form,
+                frozenset(transaction.request.scopes),
+                required_scopes(services.settings, transaction.request.resource),
+            )
         except NothingChosen as chosen:
             return provider_consent_page(
                 services,
@@ -101,9 +107,10 @@ class ProviderSignInEndpoint:
             )
         await services.transactions.set_consent(handle, browser, left, client_digest(client))
         prompt = _prompt(transaction, other_account=other_account)
+        again = _reauthentication(transaction.request, services.clock())
         try:
-            return await redirect_to_provider(services, provider, handle, browser, prompt)
-        except ProviderUnavailable as problem:
+            return await redirect_to_provider(services, provider, handle, browser, prompt, again)
+        except (ProviderUnavailable, ProviderMisconfigured) as problem:
             return self._problem_page(provider, transaction, client, browser, problem)
 
     async def callback(self, request: Request) -> Response:
@@ -137,8 +144,14 @@ class ProviderSignInEndpoint:
         try:
             account, tokens = await read_callback(provider, login.leg, answer)
             if await provider.needs_consent(login.leg, tokens):
+                # Somebody else may come back this time: what the client asked for still counts.
                 return await redirect_to_provider(
-                    services, provider, login.transaction, browser, CONSENT
+                    services,
+                    provider,
+                    login.transaction,
+                    browser,
+                    CONSENT,
+                    login.leg.reauthentication,
                 )
             user, session_id = await self._store(provider, account, tokens)
             return await complete_sign_in(
@@ -151,16 +164,11 @@ class ProviderSignInEndpoint:
             )
         except ProviderRefused as refused:
             return await refuse_transaction(services, transaction, browser, client, refused)
-        except (
-            AccountNotAllowed,
-            AuthenticationNotMet,
-            ProviderUnavailable,
-            ProviderGrantEnded,
-        ) as problem:
-            return self._problem_page(provider, transaction, client, browser, problem)
-        except OAuthRefused as problem:
+        except FormRefused as problem:
             self._record(provider, problem)
             raise
+        except (OAuthRefused, ProviderUnavailable) as problem:
+            return self._problem_page(provider, transaction, client, browser, problem)
 
     async def _begin_again(
         self, provider: ProviderClient, browser: Browser, state: str, refused: FormRefused
@@ -203,8 +211,9 @@ class ProviderSignInEndpoint:
             client,
             browser,
             problem=problem.description,
+            code=problem.code,
             correlation_id=correlation_id,
-            status=503 if retry else 403,
+            status=problem.status if problem.status >= 500 else 403,
             other_account=isinstance(problem, AccountNotAllowed),
         )
         if retry:
@@ -277,3 +286,12 @@ def _prompt(transaction: Transaction, *, other_account: bool) -> str | None:
     if other_account or "select_account" in transaction.request.prompts:
         return "select_account"
     return "login" if "login" in transaction.request.prompts else None
+
+
+def _reauthentication(request: AuthorizationRequest, now: float) -> Reauthentication | None:
+    """Return what the client asks the provider to do, although it may know the user."""
+    if "login" in request.prompts:
+        return Reauthentication(since=now, max_age=request.max_age)
+    if request.max_age is not None:
+        return Reauthentication(since=now - request.max_age, max_age=request.max_age)
+    return None

@@ -65,8 +65,10 @@ def with_known_scopes(metadata: ClientMetadata, settings: AuthServerSettings) ->
     """Return the metadata without scopes that no resource has."""
     if metadata.scope is None:
         return metadata
-    catalogue = {name for resource in settings.resources for name in resource.scopes}
-    kept = metadata.scope & catalogue
+    signs_in = settings.openid_resource
+    kept = metadata.scope & (
+        settings.known_scopes | (signs_in.scopes.keys() if signs_in else set())
+    )
     return ClientMetadata(**{**vars(metadata), "scope": kept or None})
 
 

@@ -72,14 +72,16 @@ class AccessTokens:
             "aud": resource,
             "client_id": client_id,
             "scope": build_scope(scopes),
-            "roles": sorted(user.roles),
-            "preferred_username": user.username,
             "iat": int(now),
             "exp": int(now) + life,
             "jti": f"{grant_id}.{new_secret()[:22]}",
         }
-        if user.display_name:
-            claims["name"] = user.display_name
+        # An application to which the user signs in asks the userinfo endpoint, by scope.
+        if not self._settings.is_openid(resource):
+            claims["roles"] = sorted(user.roles)
+            claims["preferred_username"] = user.username
+            if user.display_name:
+                claims["name"] = user.display_name
         if actor is not None:
             claims["act"] = dict(actor)
         return IssuedToken(token=self._keys.sign(claims, TYPE), expires_in=life)

@@ -10,9 +10,10 @@ class AuthorizationRequest:
     An authorization request that passed every check.
 
     ``resource`` is the configured URI, and ``scopes`` are scopes of that resource. ``state`` is
-    opaque. Only ``checks.read_request`` and the store create one.
+    opaque. ``nonce`` is that of an OpenID sign-in, and ``subject`` the only user who may answer; ``None``
+    for everybody. Only ``checks.read_request`` and the store create one.
 
-    Spec: RFC 6749 §4.1.1; RFC 7636 §4.3; RFC 8707 §2.1
+    Spec: RFC 6749 §4.1.1; RFC 7636 §4.3; RFC 8707 §2.1; OpenID Connect Core 1.0 §3.1.2.1
     """
 
     client_id: str
@@ -22,6 +23,9 @@ class AuthorizationRequest:
     scopes: tuple[str, ...]
     challenge: str
     prompts: tuple[str, ...] = ()
+    max_age: int | None = None
+    nonce: str | None = None
+    subject: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the request as a JSON object."""

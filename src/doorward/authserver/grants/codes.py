@@ -29,7 +29,7 @@ _CLAIM = (
         or_(_RESOURCE.is_(None), codes.c.resource == _RESOURCE),
     )
     .values(claimed_at=bindparam("now", type_=Float))
-    .returning(codes.c.grant_id)
+    .returning(codes.c.grant_id, codes.c.nonce)
 )
 
 _WAS_USED = select(
@@ -66,9 +66,10 @@ class SpentCode:
 
 @dataclass(frozen=True)
 class ClaimedCode:
-    """The code was valid, and cannot be redeemed again."""
+    """The code was valid, and cannot be redeemed again; ``nonce`` is for the ID token."""
 
     grant_id: str
+    nonce: str | None
 
 
 async def issue_code(
@@ -92,6 +93,7 @@ async def issue_code(
             "issued_at": now,
             "expires_at": now + settings.lifetimes.code,
             "attempts": 0,
+            "nonce": authorization.nonce,
         },
     )
     return code
@@ -124,7 +126,7 @@ async def claim_code(
     )
     row = claimed.one_or_none()
     if row is not None:
-        return ClaimedCode(row.grant_id)
+        return ClaimedCode(row.grant_id, row.nonce)
     return await _failed(connection, digest, presented.client_id, now)
 
 

@@ -56,8 +56,8 @@ class SignInPage:
     The sign-in form. Posts ``transaction``, ``csrf``, ``username`` and ``password``.
 
     With ``providers``, it has a button for each; without ``own_users``, nothing else.
-    ``other_account`` makes them ask which account to use. ``correlation_id`` leads from a problem to
-    the log.
+    ``other_account`` makes them ask which account to use. ``code`` is the reason of a problem, and
+    ``correlation_id`` leads to the log.
     """
 
     service: str
@@ -67,6 +67,7 @@ class SignInPage:
     client: ClientCard | None
     username: str = ""
     problem: str | None = None
+    code: str | None = None
     correlation_id: str | None = None
     demo_users: tuple[str, ...] = ()
     providers: tuple[ProviderCard, ...] = ()
@@ -76,11 +77,16 @@ class SignInPage:
 
 @dataclass(frozen=True, kw_only=True)
 class ScopeLine:
-    """One requested scope; ``new`` if the user has not consented to it before."""
+    """
+    One requested scope; ``new`` if the user has not consented to it before.
+
+    A ``required`` one cannot be left out.
+    """
 
     name: str
     description: str
     new: bool
+    required: bool = False
 
 
 # Of the names of the checkboxes. Each has a name of its own, because repeated parameters are refused.
@@ -100,7 +106,8 @@ class ConsentPage:
     The consent form. Posts ``transaction``, ``csrf`` and ``decision``.
 
     ``decision`` is ``allow`` or ``deny``. Each scope that the user leaves in is a parameter of its own.
-    ``remembered``: the user allowed all of it before.
+    ``remembered``: the user allowed all of it before. ``signs_in``: the application asks who the user
+    is, and nothing else.
     ``switch_account_action`` gets a POST of ``transaction`` and ``csrf``; without it the page offers
     no other account. ``provider`` is where the user signs in next, if nobody is signed in yet;
     ``username`` is then ``None``.
@@ -115,6 +122,7 @@ class ConsentPage:
     resource_name: str | None
     scopes: tuple[ScopeLine, ...]
     remembered: bool = False
+    signs_in: bool = False
     problem: str | None = None
     username: str | None
     switch_account_action: str | None

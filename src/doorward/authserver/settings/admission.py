@@ -14,7 +14,8 @@ class ProviderAccount:
 
     ``issuer`` and ``subject`` identify it; nothing else does. ``email`` is ``None`` unless the
     provider says that it is verified. ``domains`` and ``organizations`` are those that the provider
-    vouches for. ``acr`` and ``amr`` say how the user was authenticated, by the ID token of the sign-in.
+    vouches for. ``acr``, ``amr`` and ``auth_time`` say how and when
+    the user was authenticated, by the ID token of the sign-in.
     A claim that is absent or of another type is ``None`` or an empty set; ``ignored`` names the latter.
 
     Spec: OpenID Connect Core 1.0 §5.1, §5.7
@@ -30,6 +31,7 @@ class ProviderAccount:
     groups: frozenset[str] = frozenset()
     acr: str | None = None
     amr: frozenset[str] = frozenset()
+    auth_time: float | None = None
     ignored: tuple[str, ...] = ()
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,7 @@ from doorward.authserver.settings.configured_client import (
 from doorward.authserver.settings.exchange_policy import ExchangePolicy, require_exchanges
 from doorward.authserver.settings.identity_provider import IdentityProvider
 from doorward.authserver.settings.lifetimes import Lifetimes, Limits, require_lifetimes
+from doorward.authserver.settings.openid import openid_resource
 from doorward.authserver.settings.resource import Resource
 from doorward.errors import ConfigurationError
 from doorward.jose.algorithm_names import SigningAlgorithm
@@ -50,6 +52,7 @@ class AuthServerSettings:
     host name of a health check or a proxy (``"auth.internal:8080"``).
     ``identity_providers`` sign users in; ``own_users`` can sign in with a password beside them. The
     default is own users if there is no identity provider.
+    ``openid`` makes this server an OpenID provider: applications can ask who the user is.
     ``public_health`` adds ``/healthz`` and ``/readyz`` to the issuer's path.
     ``sign_in_as`` signs that user in without a password. ``demo_users`` are shown on the sign-in
     page. Both work only if the issuer is on localhost.
@@ -72,6 +75,7 @@ class AuthServerSettings:
     clients: tuple[ConfiguredClient, ...] = ()
     identity_providers: tuple[IdentityProvider, ...] = ()
     own_users: bool | None = None
+    openid: bool = False
     # Without an exchange, the token exchange grant is off and not in the metadata.
     exchanges: tuple[ExchangePolicy, ...] = ()
     client_documents: bool = True
@@ -136,12 +140,23 @@ class AuthServerSettings:
         """Return the redirect URI of this server at the identity provider with that name."""
         return self.url(f"/callback/{provider}")
 
+    @cached_property
+    def openid_resource(self) -> Resource | None:
+        """The resource of an OpenID sign-in, or ``None`` if this server is no OpenID provider."""
+        return openid_resource(self.issuer, self.service_name) if self.openid else None
+
+    def is_openid(self, uri: str) -> bool:
+        """Return whether ``uri`` is the resource of an OpenID sign-in."""
+        return self.openid and uri == self.issuer
+
     def resource(self, uri: str) -> Resource | None:
         """
         Return the resource that ``uri`` names, or ``None``.
 
         Scheme and host may be in upper case, as MCP requires of servers; the path may not.
         """
+        if self.is_openid(uri):
+            return self.openid_resource
         exact = next((one for one in self.resources if one.uri == uri), None)
         if exact is not None or address.split(uri) is None:
             return exact
@@ -181,6 +196,29 @@ def _resources(settings: AuthServerSettings) -> None:
     if len({resource.uri for resource in settings.resources}) != len(settings.resources):
         raise ConfigurationError(
             "resource-twice", "Two resources have the same uri.", "Give each resource its own uri."
+        )
+
+
+def _openid(settings: AuthServerSettings) -> None:
+    """
+    Refuse an MCP server with the audience or the scopes of a sign-in.
+
+    It would accept the tokens of each application to which somebody signs in here.
+    """
+    issuer = settings.issuer.rstrip("/")
+    if settings.openid and any(one.uri.rstrip("/") == issuer for one in settings.resources):
+        raise ConfigurationError(
+            "openid-audience",
+            f"openid is on, and the issuer {settings.issuer!r} is also the uri of a resource.",
+            "Give the MCP server a URL with a path, such as /mcp, or the issuer another one.",
+        )
+    signs_in = settings.openid_resource
+    taken = settings.known_scopes & (signs_in.scopes.keys() if signs_in else frozenset())
+    if taken:
+        raise ConfigurationError(
+            "openid-scope",
+            f"openid is on, and a resource has the scope {min(taken)!r} of OpenID Connect.",
+            "Rename the scope of the resource, or turn openid off.",
         )
 
 
@@ -228,7 +266,10 @@ def _demo(settings: AuthServerSettings) -> None:
 def _clients(settings: AuthServerSettings) -> None:
     for client in settings.clients:
         require_client(client, settings.private_schemes)
-        if client.introspects is not None and settings.resource(client.introspects) is None:
+        introspects = client.introspects
+        if introspects is not None and (
+            settings.resource(introspects) is None or settings.is_openid(introspects)
+        ):
             raise ConfigurationError(
                 "unknown-resource",
                 f"Client {client.client_id!r} introspects for the unknown resource {client.introspects!r}.",
@@ -311,6 +352,7 @@ _CHECKS: tuple[Callable[[AuthServerSettings], None], ...] = (
     _issuer,
     _allowed_hosts,
     _resources,
+    _openid,
     _demo,
     _secret,
     _lifetimes,

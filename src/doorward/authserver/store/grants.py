@@ -5,7 +5,7 @@ Every sign-in makes a grant of its own. Two devices can share a client ID, so no
 them does may end or change the grant of the other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -68,7 +68,11 @@ _REVOKE = _revoke(grants.c.id == bindparam("the_id"), bindparam("now"), bindpara
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """An active grant. ``scopes`` is the most that its tokens may have."""
+    """
+    An active grant. ``scopes`` is the most that its tokens may have.
+
+    ``authentication`` is of an OpenID sign-in: the claims that say when and how the user was authenticated.
+    """
 
     id: str
     user_id: str
@@ -78,6 +82,7 @@ class Grant:
     scopes: frozenset[str]
     expires_at: float
     provider_session_id: str | None = None
+    authentication: Mapping[str, Any] | None = None
 
 
 async def create_grant(
@@ -93,6 +98,7 @@ async def create_grant(
     browser: str | None,
     now: float,
     provider_session_id: str | None = None,
+    authentication: Mapping[str, Any] | None = None,
 ) -> str:
     """Store a new grant, and return its id."""
     grant_id = uuid4().hex
@@ -108,6 +114,7 @@ async def create_grant(
         "created_at": now,
         "expires_at": now + settings.lifetimes.refresh_absolute,
         "provider_session_id": provider_session_id,
+        "authentication": authentication,
     }
     await connection.execute(_CREATE, row)
     return grant_id
@@ -138,6 +145,7 @@ async def find_active_grant(
         scopes=frozenset(row.scopes),
         expires_at=row.expires_at,
         provider_session_id=row.provider_session_id,
+        authentication=row.authentication,
     )
 
 

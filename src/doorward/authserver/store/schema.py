@@ -26,6 +26,8 @@ users = Table(
     # NULL: this user has no password, and signs in some other way.
     Column("password_hash", Text),
     Column("display_name", Text),
+    # Verified, by an identity provider or by the operator.
+    Column("email", Text),
     Column("scopes", JSON, nullable=False),
     Column("roles", JSON, nullable=False),
     Column("disabled", Boolean, nullable=False),
@@ -134,6 +136,8 @@ provider_sessions = Table(
     # How the user was authenticated there: settings can require more later.
     Column("acr", Text),
     Column("amr", JSON(none_as_null=True)),
+    # When, if the provider said so.
+    Column("auth_time", Float),
     Column("sealed_tokens", LargeBinary, nullable=False),
     Column("sealing_key_id", String(64), nullable=False, server_default=""),
     Column("created_at", Float, nullable=False),
@@ -228,6 +232,8 @@ grants = Table(
     Column("revoked_at", Float),
     Column("revoked_for", String(64)),
     Column("provider_session_id", String(64)),
+    # Of an OpenID sign-in: when and how the user was authenticated, as claims of its ID tokens.
+    Column("authentication", JSON(none_as_null=True)),
     Index("grants_expiry", "expires_at"),
     Index("grants_provider_session", "provider_session_id"),
     Index("grants_party", "user_id", "client_id"),
@@ -246,6 +252,8 @@ codes = Table(
     Column("expires_at", Float, nullable=False),
     Column("claimed_at", Float),
     Column("attempts", Integer, nullable=False),
+    # Of an OpenID sign-in.
+    Column("nonce", Text),
     Index("codes_challenge", "client_id", "challenge"),
     Index("codes_expiry", "expires_at"),
 )

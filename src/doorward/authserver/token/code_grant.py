@@ -5,11 +5,12 @@ from typing import Any
 from doorward.authserver.authorize.checks import requested_resource
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants.codes import ClaimedCode, PresentedCode, SpentCode, claim_code
+from doorward.authserver.openid.claims import held_scopes
 from doorward.authserver.refusals import GrantReused, InvalidGrant, InvalidRequest
 from doorward.authserver.services import Services
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.grants import find_active_grant, record_access_token, revoke_grant
-from doorward.authserver.token.response import token_response
+from doorward.authserver.token.response import id_token_of, token_response
 from doorward.authserver.users.users import find_user
 from doorward.wire.oauth import pkce
 from doorward.wire.oauth.parameters import Parameters
@@ -35,7 +36,7 @@ async def redeem_code(services: Services, client: Client, form: Parameters) -> d
     async def redeem(connection: Connection) -> dict[str, Any] | SpentCode | None:
         outcome = await claim_code(connection, services.settings, presented, now)
         if isinstance(outcome, ClaimedCode):
-            return await _tokens(connection, services, client, outcome.grant_id, now)
+            return await _tokens(connection, services, client, outcome, now)
         if outcome is not None:
             await revoke_grant(connection, outcome.grant_id, "code-reused", now)
         return outcome
@@ -51,14 +52,14 @@ async def redeem_code(services: Services, client: Client, form: Parameters) -> d
 
 
 async def _tokens(
-    connection: Connection, services: Services, client: Client, grant_id: str, now: float
+    connection: Connection, services: Services, client: Client, code: ClaimedCode, now: float
 ) -> dict[str, Any] | None:
     """Return the tokens of a grant, or ``None`` if it ended, or nothing of it is left."""
-    grant = await find_active_grant(connection, services.settings, grant_id, now)
+    grant = await find_active_grant(connection, services.settings, code.grant_id, now)
     user = await find_user(connection, grant.user_id) if grant else None
     if grant is None or user is None:
         return None
-    scopes = grant.scopes & user.scopes
+    scopes = grant.scopes & held_scopes(services.settings, user, grant.resource)
     if grant.scopes and not scopes:
         return None
     access = services.access_tokens.issue(
@@ -73,7 +74,8 @@ async def _tokens(
         refresh = await services.refresh_tokens.issue(connection, grant, now)
     if not await record_access_token(connection, grant.id, now + access.expires_in, now):
         return None
-    return token_response(access, scopes, refresh)
+    answer = token_response(access, scopes, refresh)
+    return answer | id_token_of(services.id_tokens, grant, access, scopes, code.nonce)
 
 
 def _read_request(services: Services, client: Client, form: Parameters) -> PresentedCode:

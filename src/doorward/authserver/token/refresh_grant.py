@@ -11,6 +11,7 @@ from doorward.authserver.grants.refresh_tokens import (
     rotate,
     was_rotated,
 )
+from doorward.authserver.openid.claims import held_scopes
 from doorward.authserver.refusals import (
     GrantReused,
     InvalidGrant,
@@ -20,6 +21,7 @@ from doorward.authserver.refusals import (
     OAuthRefused,
 )
 from doorward.authserver.services import Services
+from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.grants import (
     Grant,
@@ -27,7 +29,7 @@ from doorward.authserver.store.grants import (
     record_access_token,
     revoke_grant,
 )
-from doorward.authserver.token.response import token_response
+from doorward.authserver.token.response import id_token_of, token_response
 from doorward.authserver.users.users import User, find_user
 from doorward.net.clock import CLOCK_SKEW
 from doorward.wire.oauth.parameters import Parameters
@@ -133,7 +135,7 @@ async def _exchange(
         return InvalidTarget("another resource than was granted")
     if requested.scopes is not None and not requested.scopes <= grant.scopes:
         return InvalidScope("more than was granted")
-    user, scopes = await _still_allowed(connection, grant, requested.scopes)
+    user, scopes = await _still_allowed(connection, services.settings, grant, requested.scopes)
     if user is None:
         await revoke_grant(connection, grant.id, "no-longer-allowed", now)
         return InvalidGrant("the user or every scope is gone")
@@ -161,7 +163,10 @@ async def _again(
 
 
 async def _still_allowed(
-    connection: Connection, grant: Grant, requested: frozenset[str] | None
+    connection: Connection,
+    settings: AuthServerSettings,
+    grant: Grant,
+    requested: frozenset[str] | None,
 ) -> tuple[User | None, frozenset[str]]:
     """Return the user and the scopes that remain; no user if the account is gone."""
     # Consents are not read here: installations with one client ID share them, so the answer of one
@@ -169,7 +174,7 @@ async def _still_allowed(
     user = await find_user(connection, grant.user_id)
     if user is None:
         return None, frozenset()
-    left = grant.scopes & user.scopes
+    left = grant.scopes & held_scopes(settings, user, grant.resource)
     scopes = left if requested is None else left & requested
     # The requested scopes may be gone while others remain; a token without scopes is useless.
     if grant.scopes and not scopes:
@@ -198,6 +203,7 @@ async def _next(
         return InvalidGrant("revoked at the same moment")
     successor = await services.refresh_tokens.issue(connection, grant, now)
     answer = token_response(access, scopes, successor)
+    answer |= id_token_of(services.id_tokens, grant, access, scopes)
     spent = await rotate(
         connection,
         kept,

@@ -7,6 +7,7 @@ from typing import Any
 from doorward.authserver.settings.admission import ProviderAccount
 from doorward.authserver.upstream.id_token import LONGEST_SUBJECT
 from doorward.authserver.upstream.refusals import ProviderAnswerRefused
+from doorward.authserver.users.email_address import is_email_address
 from doorward.idp.sign_in import ProviderSignIn
 
 _LONGEST_TEXT = 512
@@ -37,7 +38,9 @@ def read_account(
     if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT:
         raise ProviderAnswerRefused(f"{facts.subject_claim} is absent, empty or too long")
     address = _first_text(claims, facts.email_claims)
-    email = address if address and _is_verified(claims, facts) and _is_address(address) else None
+    email = (
+        address if address and _is_verified(claims, facts) and is_email_address(address) else None
+    )
     organizations = [_text_or_texts(claims, name) for name in facts.organization_claims]
     return ProviderAccount(
         issuer=issuer,
@@ -50,6 +53,7 @@ def read_account(
         groups=_texts(claims.get(facts.groups_claim)) if facts.groups_claim else frozenset(),
         acr=_text(id_token_claims, "acr"),
         amr=_texts(id_token_claims.get("amr")),
+        auth_time=_seconds(id_token_claims.get("auth_time")),
         ignored=tuple(name for name, right in _types(facts).items() if not right(claims.get(name))),
         claims=dict(claims),
     )
@@ -86,12 +90,6 @@ def _domains(claims: Mapping[str, Any], facts: ProviderSignIn, email: str | None
     return frozenset() if email is None else frozenset({email.rpartition("@")[2].lower()})
 
 
-def _is_address(text: str) -> bool:
-    # One "@": "a@example.com@evil.example" has two domains, and readers disagree about which counts.
-    local, _, domain = text.partition("@")
-    return bool(local and domain) and "@" not in domain and text.isprintable() and " " not in text
-
-
 def _first_text(claims: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
     return next((text for name in names if (text := _text(claims, name)) is not None), None)
 
@@ -104,6 +102,10 @@ def _text(claims: Mapping[str, Any], name: str) -> str | None:
 def _text_or_texts(claims: Mapping[str, Any], name: str) -> frozenset[str]:
     text = _text(claims, name)
     return _texts(claims.get(name)) if text is None else frozenset({text})
+
+
+def _seconds(value: Any) -> float | None:
+    return float(value) if type(value) in (int, float) and 0 < value < 1e12 else None
 
 
 def _texts(value: object) -> frozenset[str]:

@@ -55,6 +55,7 @@ class ProviderAccounts:
         ).one_or_none()
         values = {
             "display_name": account.name or account.email or account.username,
+            "email": account.email,
             "scopes": sorted(provider.scopes_of(account, self._settings.known_scopes)),
             "roles": sorted(provider.roles_of(account)),
         }

@@ -25,6 +25,7 @@ async def read_callback(
         ProviderAnswerRefused: 502, a check failed.
         AccountNotAllowed: no rule admits the account.
         AuthenticationNotMet: the sign-in lacks a second factor that the settings require.
+        AuthenticationTooOld: the sign-in is older than the client allows.
 
     Spec: OpenID Connect Core 1.0 §3.1.2.5, §3.1.3
     """
@@ -35,7 +36,7 @@ async def read_callback(
     if code is None or not 0 < len(code) <= _LONGEST_CODE:
         raise ProviderAnswerRefused("neither a code nor an error")
     tokens = await provider.redeem(code, leg)
-    account = await provider.account(tokens, nonce=leg.nonce)
+    account = await provider.account(tokens, leg=leg)
     setting = provider.provider.unmet_authentication(account.acr, account.amr)
     if setting is not None:
         raise AuthenticationNotMet(

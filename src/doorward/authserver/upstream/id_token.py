@@ -6,6 +6,7 @@ from hashlib import sha256, sha384, sha512
 from hmac import compare_digest
 from typing import Any
 
+from doorward.authserver.upstream.reauthentication import Reauthentication, require_recent
 from doorward.authserver.upstream.refusals import ProviderAnswerRefused
 from doorward.authserver.upstream.signed_token import read_signed_token
 from doorward.jose.compact import encode_segment
@@ -25,6 +26,7 @@ class ExpectedIdToken:
 
     ``nonce`` is ``None`` for a refreshed token: providers leave it out, and the connection to the
     token endpoint binds the answer to the request. ``subject`` is then the one that signed in.
+    ``reauthentication`` is what a client asked for.
     """
 
     issuer: str
@@ -34,6 +36,7 @@ class ExpectedIdToken:
     nonce: str | None = None
     subject: str | None = None
     access_token: str | None = None
+    reauthentication: Reauthentication | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,11 @@ def nonce(presented: _Presented) -> None:
         raise ProviderAnswerRefused("the nonce is not that of this sign-in")
 
 
+def authentication_time(presented: _Presented) -> None:
+    """Spec: OpenID Connect Core 1.0 §3.1.3.7, rule 13."""
+    require_recent(presented.claims.get("auth_time"), presented.expected.reauthentication)
+
+
 def access_token_hash(presented: _Presented) -> None:
     """
     Refuse a token whose ``at_hash`` belongs to another access token.
@@ -132,6 +140,7 @@ CHECKS: tuple[Callable[[_Presented], None], ...] = (
     audience,
     lifetime,
     nonce,
+    authentication_time,
     access_token_hash,
     subject,
 )
@@ -143,6 +152,7 @@ async def verify_id_token(token: str, keys: KeySource, expected: ExpectedIdToken
 
     Raises:
         ProviderAnswerRefused: 502, the detail names the check.
+        AuthenticationTooOld: the user was not authenticated again, as a client asked.
         ProviderUnavailable: 503, the provider's keys cannot be fetched.
 
     Spec: OpenID Connect Core 1.0 §3.1.3.7, §12.2

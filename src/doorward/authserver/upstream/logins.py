@@ -10,6 +10,7 @@ from doorward.authserver.refusals import FormRefused
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import provider_logins
 from doorward.authserver.upstream.provider_client import AuthorizationLeg
+from doorward.authserver.upstream.reauthentication import Reauthentication
 from doorward.authserver.users.cookies import Browser
 from doorward.net.clock import CLOCK_SKEW, Clock
 
@@ -43,6 +44,7 @@ class ProviderLogins:
         transaction: str,
         redirect_uri: str,
         prompt: str | None = None,
+        reauthentication: Reauthentication | None = None,
     ) -> ProviderLogin:
         """Store a sign-in with a fresh state, nonce and verifier, and return it."""
         leg = AuthorizationLeg(
@@ -51,12 +53,14 @@ class ProviderLogins:
             verifier=new_secret(),
             redirect_uri=redirect_uri,
             prompt=prompt,
+            reauthentication=reauthentication,
         )
         kept = {
             "transaction": transaction,
             "nonce": leg.nonce,
             "verifier": leg.verifier,
             "prompt": leg.prompt,
+            "reauthentication": reauthentication and reauthentication.to_json(),
         }
         now = self._clock()
         async with self._store.writing() as connection:
@@ -112,8 +116,13 @@ class ProviderLogins:
         if opened is None:
             raise FormRefused(f"no sign-in at {provider!r} with this state in this browser")
         kept = json.loads(opened)
-        handle = kept.pop("transaction")
-        leg = AuthorizationLeg(state=state, redirect_uri=redirect_uri, **kept)
+        handle, again = kept.pop("transaction"), kept.pop("reauthentication", None)
+        leg = AuthorizationLeg(
+            state=state,
+            redirect_uri=redirect_uri,
+            reauthentication=again and Reauthentication(**again),
+            **kept,
+        )
         return ProviderLogin(transaction=handle, leg=leg)
 
     async def interrupted(self, provider: str, browser: Browser, state: str) -> str | None:

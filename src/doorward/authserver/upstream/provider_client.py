@@ -10,6 +10,7 @@ from doorward.authserver.settings.identity_provider import IdentityProvider
 from doorward.authserver.upstream.account import read_account
 from doorward.authserver.upstream.extensions import extend_claims
 from doorward.authserver.upstream.id_token import ExpectedIdToken, verify_id_token
+from doorward.authserver.upstream.reauthentication import Reauthentication, require_recent
 from doorward.authserver.upstream.refusals import (
     ProviderAnswerRefused,
     ProviderMisconfigured,
@@ -22,6 +23,7 @@ from doorward.authserver.upstream.responses import (
     read_tokens,
     refusal_of,
 )
+from doorward.jose.algorithm_names import SUPPORTED
 from doorward.net import (
     Clock,
     Expiring,
@@ -54,13 +56,18 @@ CONSENT = "consent"
 
 @dataclass(frozen=True, kw_only=True)
 class AuthorizationLeg:
-    """What one redirect to the provider is bound to; ``verifier`` and ``nonce`` stay here."""
+    """
+    What one redirect to the provider is bound to; ``verifier`` and ``nonce`` stay here.
+
+    ``reauthentication`` is what the provider must do, although it may know the user.
+    """
 
     state: str
     nonce: str
     verifier: str
     redirect_uri: str
     prompt: str | None = None
+    reauthentication: Reauthentication | None = None
 
 
 class ProviderClient:
@@ -124,6 +131,9 @@ class ProviderClient:
             parameters["nonce"] = leg.nonce
         if self.provider.acr_values:
             parameters["acr_values"] = " ".join(self.provider.acr_values)
+        again = leg.reauthentication
+        if self._is_openid and again is not None and again.max_age is not None:
+            parameters["max_age"] = str(again.max_age)
         # Beside the preset's own prompt: without a consent, some providers issue no refresh token.
         prompts = [parameters.get("prompt"), leg.prompt]
         if self._consent_gives_refresh_token:
@@ -139,6 +149,20 @@ class ProviderClient:
         ]
         query = urlencode([*own, *parameters.items()], quote_via=quote, safe="")
         return urlunsplit(parts._replace(query=query))
+
+    async def algorithms(self) -> tuple[str, ...]:
+        """
+        Return the algorithms that ID tokens and logout tokens may have.
+
+        Raises:
+            ProviderUnavailable: 503.
+
+        Spec: OpenID Connect Core 1.0 §3.1.3.7, rule 7; OpenID Connect Discovery 1.0 §3
+        """
+        if self._facts.algorithms is not None:
+            return self._facts.algorithms
+        named = (await self.metadata()).id_token_signing_alg_values_supported
+        return ("RS256", *(one for one in named if one in SUPPORTED))
 
     async def needs_consent(self, leg: AuthorizationLeg, tokens: ProviderTokens) -> bool:
         """
@@ -210,22 +234,29 @@ class ProviderClient:
         await self._send(self._internal(metadata.revocation_endpoint), request)
 
     async def account(
-        self, tokens: ProviderTokens, *, nonce: str | None = None, subject: str | None = None
+        self,
+        tokens: ProviderTokens,
+        *,
+        leg: AuthorizationLeg | None = None,
+        subject: str | None = None,
     ) -> ProviderAccount:
         """
         Return whose tokens these are.
 
-        ``nonce`` is that of the sign-in. After a refresh it is ``None``, and ``subject`` is the
-        account that signed in.
+        ``leg`` is that of the sign-in. After a refresh it is ``None``, and ``subject`` is the account
+        that signed in.
 
         Raises:
             ProviderUnavailable: 503.
             ProviderTokenRefused: 502, the provider does not accept its own access token.
             ProviderAnswerRefused: 502, a check failed, or the subject is another one.
+            AuthenticationTooOld: the user was not authenticated again, as the leg requires.
         """
+        if leg is not None and not self._is_openid:
+            require_recent(None, leg.reauthentication)
         claims: dict[str, Any] = {}
         if self._is_openid and (tokens.id_token is not None or subject is None):
-            claims = await self._id_token_claims(tokens, nonce, subject)
+            claims = await self._id_token_claims(tokens, leg, subject)
         userinfo = await self._userinfo_of(tokens, claims)
         known = await extend_claims(self._facts, {**userinfo, **claims}, tokens, self._get)
         account = read_account(self.provider.issuer_url, known, self._facts, claims)
@@ -249,19 +280,20 @@ class ProviderClient:
         return list(dict.fromkeys(filled))
 
     async def _id_token_claims(
-        self, tokens: ProviderTokens, nonce: str | None, subject: str | None
+        self, tokens: ProviderTokens, leg: AuthorizationLeg | None, subject: str | None
     ) -> dict[str, Any]:
         if tokens.id_token is None:
             raise ProviderAnswerRefused("no id_token in the answer: is the scope openid allowed?")
         expected = ExpectedIdToken(
             issuer=self.provider.issuer_url,
             client_id=self.provider.client_id,
-            algorithms=self._facts.algorithms,
+            algorithms=await self.algorithms(),
             now=self._clock(),
-            nonce=nonce,
+            nonce=None if leg is None else leg.nonce,
             # Where another claim is the subject, the account is compared, and not this one.
             subject=subject if self._facts.subject_claim == "sub" else None,
             access_token=tokens.access_token,
+            reauthentication=None if leg is None else leg.reauthentication,
         )
         return await verify_id_token(tokens.id_token, self.keys, expected)
 

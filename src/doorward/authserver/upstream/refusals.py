@@ -7,7 +7,8 @@
 ├── ProviderAnswerRefused     its answer failed a check                   server_error
 │   └── ProviderTokenRefused  it refused its own access token             server_error
 ├── AccountNotAllowed         the account is genuine and may not enter    access_denied
-└── AuthenticationNotMet      its sign-in lacks a required second factor  access_denied
+├── AuthenticationNotMet      its sign-in lacks a required second factor  access_denied
+└── AuthenticationTooOld      its sign-in is older than the client allows access_denied
 """
 
 from doorward.authserver.refusals import AccessDenied, InvalidGrant, OAuthRefused
@@ -96,3 +97,15 @@ class AuthenticationNotMet(AccessDenied):
         "Sign in with a second factor. The settings are acr_values and required_amr; the log says what"
         " came."
     )
+
+
+class AuthenticationTooOld(AccessDenied):
+    """
+    The provider did not say that it authenticated the user as recently as the client asks.
+
+    Spec: OpenID Connect Core 1.0 §3.1.2.1 (``prompt``, ``max_age``)
+    """
+
+    code = "authentication-too-old"
+    public = "The identity provider did not confirm that you have just signed in."
+    hint = "Sign in again. Some providers cannot be asked to: the application must then leave out max_age."

@@ -16,6 +16,7 @@ from doorward.authserver.store.grants import revoke_grants
 from doorward.authserver.store.schema import grants, provider_sessions, sessions
 from doorward.authserver.upstream.responses import ProviderTokens
 from doorward.authserver.upstream.sealed_tokens import seal_tokens, unseal_tokens
+from doorward.authserver.users.authentication import Authentication
 from doorward.net.clock import Clock
 
 # How long a provider's word counts, where its token names no other time.
@@ -25,7 +26,11 @@ _SHORTEST_INTERVAL = 300.0
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderSession:
-    """A session at a provider; ``tokens`` is ``None`` if the settings have made them void."""
+    """
+    A session at a provider; ``tokens`` is ``None`` if the settings have made them void.
+
+    ``authentication`` is what the provider said of the sign-in.
+    """
 
     id: str
     user_id: str
@@ -34,6 +39,7 @@ class ProviderSession:
     tokens: ProviderTokens | None = field(repr=False)
     check_due_at: float
     ended: bool
+    authentication: Authentication
 
 
 class ProviderSessions:
@@ -70,6 +76,7 @@ class ProviderSessions:
                     sid=sid if isinstance(sid, str) else None,
                     acr=account.acr,
                     amr=sorted(account.amr),
+                    auth_time=account.auth_time,
                     **await seal_tokens(self._keys, connection, session_id, tokens),
                     created_at=now,
                     checked_at=now,
@@ -183,6 +190,9 @@ class ProviderSessions:
             tokens=await self._unsealed(connection, row) if same else None,
             check_due_at=row.check_due_at,
             ended=row.ended_at is not None,
+            authentication=Authentication(
+                time=row.auth_time, acr=row.acr, amr=tuple(row.amr or ())
+            ),
         )
 
     async def _unsealed(

@@ -16,6 +16,7 @@ class ListedUser:
     id: str
     username: str
     display_name: str | None
+    email: str | None
     scopes: tuple[str, ...]
     roles: tuple[str, ...]
     has_password: bool
@@ -36,6 +37,7 @@ async def list_users(
             id=row.id,
             username=row.username,
             display_name=row.display_name,
+            email=row.email,
             scopes=tuple(row.scopes),
             roles=tuple(row.roles),
             has_password=row.password_hash is not None,

@@ -10,6 +10,7 @@ from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import sessions
+from doorward.authserver.users.authentication import Authentication
 from doorward.authserver.users.users import User, find_user
 from doorward.net.clock import Clock
 
@@ -24,10 +25,15 @@ _TOUCH = (
 
 @dataclass(frozen=True, kw_only=True)
 class BrowserSession:
-    """Who is signed in in a browser, and in which session at an identity provider, if any."""
+    """
+    Who is signed in in a browser, since when, and in which session at an identity provider, if any.
+
+    ``authentication`` is here; at a provider, ``signed_in_session`` knows it.
+    """
 
     user: User
     provider_session_id: str | None
+    authentication: Authentication
 
 
 class Sessions:
@@ -86,7 +92,11 @@ class Sessions:
             return None
         if now >= row.seen_at + _TOUCH_INTERVAL:
             await self._touch(digest, now)
-        return BrowserSession(user=user, provider_session_id=row.provider_session_id)
+        return BrowserSession(
+            user=user,
+            provider_session_id=row.provider_session_id,
+            authentication=Authentication(time=row.started_at, amr=("pwd",)),
+        )
 
     async def end(self, session_id: str | None) -> None:
         """End a session on the server, so that copies of its cookie stop working."""

@@ -17,6 +17,7 @@ from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.grants import revoke_grants
 from doorward.authserver.store.schema import grants, known_browsers, sessions, users
+from doorward.authserver.users.email_address import is_email_address
 from doorward.errors import ConfigurationError
 from doorward.net.clock import Clock
 
@@ -31,7 +32,11 @@ _MOST_AT_ONCE = 4
 
 @dataclass(frozen=True, kw_only=True)
 class User:
-    """A user. ``scopes`` is the most that a client can get on behalf of this user."""
+    """
+    A user. ``scopes`` is the most that a client can get on behalf of this user.
+
+    ``email`` is verified, by an identity provider or by the operator.
+    """
 
     id: str
     username: str
@@ -39,6 +44,7 @@ class User:
     scopes: frozenset[str]
     roles: frozenset[str]
     disabled: bool
+    email: str | None = None
 
 
 class Users:
@@ -58,15 +64,17 @@ class Users:
         scopes: Iterable[str],
         roles: Iterable[str] = (),
         display_name: str | None = None,
+        email: str | None = None,
     ) -> User:
         """
         Add a user, or give an existing one these properties; return the user.
 
         ``scopes`` are those that the user can grant to clients. A user without any is refused by
         every client that requests a scope. ``password=None`` is for a user who signs in some other way; it removes an existing password.
+        OpenID clients take ``email`` for verified.
 
         Raises:
-            ConfigurationError: ``not-a-username`` or ``not-a-password``.
+            ConfigurationError: ``not-a-username``, ``not-a-password`` or ``not-an-email-address``.
         """
         name = canonical_username(username)
         if not name or len(name) > 200 or not name.isprintable():
@@ -81,9 +89,16 @@ class Users:
                 "The password is empty or longer than 1024 characters.",
                 "Choose a password with 1 to 1024 characters.",
             )
+        if email is not None and not is_email_address(email):
+            raise ConfigurationError(
+                "not-an-email-address",
+                f"{email[:200]!r} is not an e-mail address.",
+                "Use the form name@example.com.",
+            )
         values = {
             "password_hash": None if password is None else await self._hash(password),
             "display_name": display_name,
+            "email": email,
             "scopes": sorted(scopes),
             "roles": sorted(roles),
             "disabled": False,
@@ -216,6 +231,7 @@ def _user(row: Any) -> User:
         scopes=frozenset(row.scopes),
         roles=frozenset(row.roles),
         disabled=row.disabled,
+        email=row.email,
     )
 
 

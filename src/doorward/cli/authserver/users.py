@@ -59,6 +59,9 @@ def add(
     ] = "",
     roles: Annotated[str, typer.Option(help="The user's roles, separated by commas.")] = "",
     name: Annotated[str | None, typer.Option(help="The name that pages and tokens show.")] = None,
+    email: Annotated[
+        str | None, typer.Option(help="The e-mail address; OpenID clients take it for verified.")
+    ] = None,
     password_file: Annotated[
         Path | None,
         typer.Option(help="A file with the password, or - for standard input.", dir_okay=False),
@@ -81,7 +84,7 @@ def add(
             users = Users(store, time.time)
             found = await users.find(username)
             _require_addable(username, found, replace=replace)
-            await users.add(username, read_password(password_file), *given, name)
+            await users.add(username, read_password(password_file), *given, name, email)
             async with store.reading() as connection:
                 (kept,) = await list_users(connection, username)
         if as_json:

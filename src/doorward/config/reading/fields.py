@@ -192,6 +192,7 @@ AUTHORIZATION_SERVER = Table(
         ),
         Setting("clients", Items(CLIENT), "Clients that you register here."),
         Setting("own_users", Flag(), "Whether users can sign in with a password of their own."),
+        Setting("openid", Flag(), "Whether applications can sign users in here (OpenID Connect)."),
         Setting("exchanges", Items(EXCHANGE), "Which server may exchange tokens for which other."),
         Setting("client_documents", Flag(), "Whether client ID metadata documents are accepted."),
         Setting(

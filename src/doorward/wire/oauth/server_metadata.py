@@ -68,6 +68,7 @@ class ServerMetadata:
     client_id_metadata_document_supported: bool = False
     device_authorization_endpoint: str | None = None
     userinfo_endpoint: str | None = None
+    id_token_signing_alg_values_supported: tuple[str, ...] = ()
     dpop_signing_alg_values_supported: tuple[str, ...] = ()
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -194,6 +195,7 @@ _LISTS = (
     "token_endpoint_auth_methods_supported",
     "code_challenge_methods_supported",
     "dpop_signing_alg_values_supported",
+    "id_token_signing_alg_values_supported",
 )
 _FLAGS = (
     "authorization_response_iss_parameter_supported",

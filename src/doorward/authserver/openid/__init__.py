@@ -1,0 +1,1 @@
+"""OpenID Connect: what applications learn about the users who sign in to them here."""
