@@ -52,6 +52,7 @@ ISSUER = {
 GATEWAY = {
     "public": "resource",
     "routes": "upstream",
+    "lists": "policy",
     "audit": "an object",
     "connections": "as the default says",
     "credentials": "forward_token",

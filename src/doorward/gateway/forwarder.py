@@ -16,6 +16,7 @@ from doorward.gateway.document import read_document
 from doorward.gateway.headers import Header, request_headers, require_forwardable
 from doorward.gateway.refusals import METHODS, MethodNotForwarded
 from doorward.gateway.routes import Route, authority_of, find, require_origin
+from doorward.gateway.shortened_lists import ShortenedLists
 from doorward.gateway.upstream import Upstream, UpstreamRequest, UpstreamResponse
 from doorward.guard.http.cors import is_preflight
 from doorward.guard.http.request_headers import RequestHeaders, read_headers
@@ -57,7 +58,8 @@ class Gateway:
     addresses and an issuer that clients know. The gateway forwards the headers that MCP, tracing,
     content negotiation and sign-in pages need, and ``pass_headers``. ``max_body`` is in bytes,
     ``timeout`` in seconds. ``audit`` gets an event for every request. ``credentials`` says which of them
-    pass: behind a guard, the upstream server needs none.
+    pass: behind a guard, the upstream server needs none. ``lists`` removes from lists what their reader
+    may not use.
 
     Raises:
         ConfigurationError: ``not-an-origin``, ``not-a-host``, ``not-a-header``,
@@ -81,6 +83,7 @@ class Gateway:
         timeout: float = 60.0,
         connections: int = 200,
         credentials: Credentials = "all",
+        lists: ShortenedLists | None = None,
         audit: Callable[[ForwardedRequest], None] = lambda _event: None,
     ) -> None:
         self.routes = tuple(routes)
@@ -90,6 +93,7 @@ class Gateway:
         self._max_body = max_body
         self._audit = audit
         self._credentials = credentials
+        self._lists = lists
         tls = any(route.upstream.startswith("https:") for route in self.routes)
         self._upstream = Upstream(timeout=timeout, connections=connections, tls=tls)
 
@@ -122,6 +126,8 @@ class _RequestCycle:
         self._id = new_correlation_id()
         self._began = time.monotonic()
         self._route: Route | None = None
+        lists = gateway._lists
+        self._list_methods = lists.methods_in(scope) if lists is not None else ()
         self._origin: bytes | None = None
         self._status: int | None = None
 
@@ -154,13 +160,17 @@ class _RequestCycle:
             method=scope["method"],
             origin=route.upstream,
             target=_target(route, scope),
-            headers=sent_upstream(
-                request_headers(
-                    scope["headers"], added=self._forwarding_headers(), more=gateway._more_headers
-                ),
-                gateway._credentials,
-            ),
+            headers=sent_upstream(self._upstream_headers(), gateway._credentials),
             body=body,
+        )
+
+    def _upstream_headers(self) -> list[Header]:
+        given = self._scope["headers"]
+        if self._list_methods:
+            # Only what is not compressed can be read here.
+            given = [one for one in given if one[0] != b"accept-encoding"]
+        return request_headers(
+            given, added=self._forwarding_headers(), more=self._gateway._more_headers
         )
 
     def _forwarding_headers(self) -> list[Header]:
@@ -186,7 +196,13 @@ class _RequestCycle:
             await self._answer(document.status, document.headers, document.body)
             return
         async with self._gateway._upstream.send(upstream_request) as response:
-            await self._stream_response(response)
+            await self._stream_response(self._shortened(response))
+
+    def _shortened(self, response: UpstreamResponse) -> UpstreamResponse:
+        lists = self._gateway._lists
+        if lists is None or not self._list_methods:
+            return response
+        return lists.shortened(response, self._list_methods, self._scope)
 
     async def _stream_response(self, response: UpstreamResponse) -> None:
         assert self._route is not None

@@ -10,12 +10,15 @@ from doorward.config.service.routing import Site
 from doorward.config.settings import McpServerSettings
 from doorward.errors import ConfigurationError
 from doorward.gateway import Gateway, Route
+from doorward.gateway.shortened_lists import ShortenedLists
 from doorward.gateway.stdio import StdioServer
 from doorward.guard import Guard
 from doorward.guard.http.paths import EndpointPaths
+from doorward.identity import Identity
 from doorward.net import Clock
 from doorward.operations.metrics import Sample
 from doorward.operations.readiness import Check
+from doorward.policy import Operation
 from doorward.tokens import CredentialVerifier, Verifier
 from doorward.wire.address import origin_of
 from doorward.wire.asgi import ASGIApp, Message
@@ -84,6 +87,11 @@ class McpServerPart(Part):
         own = None if authserver is None else authserver.server.trusted_issuer(settings.resource)
         self.route = urlsplit(settings.resource).path or "/"
         guard = settings.guard(own, audit=operations.guard_sink(self.route), clock=clock)
+        policy = settings.policy
+
+        def permits(identity: Identity | None, operation: Operation) -> bool:
+            return identity is not None and policy.decide(identity, operation).allowed
+
         if settings.stdio is not None:
             server = StdioServer(
                 settings.stdio,
@@ -91,13 +99,12 @@ class McpServerPart(Part):
                 max_body=guard.max_body,
                 clock=clock,
             )
+            server.decide = permits
             self.guarded = guard.protect(server)
-            policy = self.guarded.policy
-            server.decide = lambda identity, one: (
-                identity is not None and policy.decide(identity, one).allowed
-            )
         else:
-            self.guarded = guard.protect(_gateway(settings, guard, operations, self.route))
+            self.guarded = guard.protect(
+                _gateway(settings, guard, operations, self.route, ShortenedLists(permits))
+            )
         self.site = Site(
             HostOriginPolicy(settings.resource, settings.options.get("allowed_hosts")),
             EndpointPaths(settings.resource, settings.options.get("path")),
@@ -137,7 +144,11 @@ class McpServerPart(Part):
 
 
 def _gateway(
-    settings: McpServerSettings, guard: Guard, operations: ServiceOperations, route: str
+    settings: McpServerSettings,
+    guard: Guard,
+    operations: ServiceOperations,
+    route: str,
+    lists: ShortenedLists,
 ) -> Gateway:
     assert settings.upstream is not None
     upstream = urlsplit(settings.upstream)
@@ -157,6 +168,7 @@ def _gateway(
         max_body=guard.max_body,
         timeout=settings.timeout,
         credentials="token" if settings.forward_token else "none",
+        lists=lists,
         audit=operations.gateway_sink(route),
     )
 
