@@ -39,6 +39,7 @@ print("\\n".join(sorted(str(p.relative_to(place)) for p in place.rglob("*") if p
 ADAPTERS = {
     "doorward.integrations.fastmcp": "fastmcp",
     "doorward.integrations.mcp_sdk": "mcp",
+    "doorward.pytest_plugin": "pytest",
 }
 
 

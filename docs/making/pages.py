@@ -66,6 +66,13 @@ def clients() -> str:
     return NOTE + clients_page(PROVIDERS)
 
 
+def how_clients_connect() -> str:
+    """Return the page about how MCP clients connect, from what is known of them."""
+    from doorward.idp.connection_guide import connection_page
+
+    return NOTE + connection_page()
+
+
 def configuration_schema() -> str:
     """Return the JSON Schema of the file of ``doorward serve``."""
     from doorward.config.reading.schema import schema_text
@@ -106,6 +113,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/providers.md": providers,
     **{name: partial(_of_provider, preset) for name, preset in provider_pages().items()},
     "docs/clients.md": clients,
+    "docs/how-clients-connect.md": how_clients_connect,
     # For the site, and for the wheel.
     "docs/doorward.schema.json": configuration_schema,
     "src/doorward/config/doorward.schema.json": configuration_schema,

@@ -93,9 +93,10 @@ async def test_an_api_key_is_refused_where_a_person_must_answer(load: Load, tmp_
 
 
 @pytest.mark.e2e
-def test_the_permissions_of_the_example_are_those_that_were_accepted() -> None:
+@pytest.mark.parametrize("file", ["test_permissions.py", "test_orders.py"])
+def test_the_tests_of_the_examples_pass(file: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "examples/test_permissions.py"],
+        [sys.executable, "-m", "pytest", "-q", f"examples/{file}"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -1,5 +1,6 @@
 """``doorward serve``: the file of the documentation, a sign-in, a guarded call, a reload, the end."""
 
+import asyncio
 import itertools
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import httpx2
 import pytest
 from fastmcp import FastMCP
 
+from doorward.testing import PERSONAS, ServerAt
 from tests.e2e.processes import free_port
 from tests.e2e.running_service import RunningService
 from tests.e2e.sign_in import sign_in
@@ -129,6 +131,30 @@ def test_a_user_signs_in_and_calls_what_the_file_allows(
     assert service.event("token.issued")["facts"]
     assert status == 0
     assert service.leaks() == []
+
+
+def test_clients_that_register_get_the_scopes_that_a_tool_needs(
+    file: Path, upstream: tuple[Upstream, str]
+) -> None:
+    # The others need documents from the internet.
+    personas = [one for one in PERSONAS if one.facts.registration.value[0] == "registered"]
+    with RunningService(file, passwords=PASSWORDS) as service:
+        server = ServerAt(service.mcp, PASSWORDS)
+        connected = [
+            asyncio.run(one.connect(server, call=("add", {"a": 2, "b": 3}))) for one in personas
+        ]
+
+    assert [one.client.name for one in connected] == [
+        "cursor",
+        "codex",
+        "gemini-cli",
+        "mcp-remote",
+        "inspector",
+    ]
+    for one in connected:
+        assert "5" in str(one.result), one
+        assert one.scopes == {"mcp:read", "mcp:tools"}, one
+        assert one.refreshed, one
 
 
 def test_a_reload_under_load_loses_no_request(file: Path, upstream: tuple[Upstream, str]) -> None:
