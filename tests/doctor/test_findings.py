@@ -8,13 +8,22 @@ from doorward.doctor.evidence.evidence import Evidence
 from doorward.doctor.findings.catalog import FINDINGS
 from doorward.doctor.hops.ladder import LADDER
 from doorward.doctor.rules.all_rules import RULES
-from tests.doctor.broken import before_sign_in, discovery, reaching
+from tests.doctor.broken import before_sign_in, discovery, reaching, signed_in
 from tests.doctor.broken.broken import Broken
-from tests.doctor.healthy import HEALTHY
+from tests.doctor.healthy import HEALTHY, only_client_documents, only_pre_registered
+from tests.doctor.simulated_issuer import PRE_REGISTERED
 from tests.doctor.world import codes, examined
 from tests.ledger import proves
 
-BROKEN = (*reaching.SET.broken, *discovery.SET.broken, *before_sign_in.SET.broken)
+BROKEN = (
+    *reaching.SET.broken,
+    *discovery.SET.broken,
+    *before_sign_in.SET.broken,
+    *signed_in.SET.broken,
+)
+
+# An open server's calls show nothing about a token.
+SIGNS_IN = tuple(one for one in HEALTHY if one.__name__ not in ("event_streams", "open_lists"))
 
 
 def _name(value: object) -> str:
@@ -38,6 +47,16 @@ async def test_a_set_up_that_is_broken_in_one_way_gives_that_finding_alone(broke
 async def test_a_healthy_set_up_gives_no_finding(build: object) -> None:
     assert callable(build)
     assert codes(await examined(build())) == []
+
+
+@pytest.mark.parametrize("build", SIGNS_IN, ids=_name)
+async def test_a_healthy_set_up_gives_no_finding_behind_the_sign_in_either(build: object) -> None:
+    assert callable(build)
+    pre_registered = build is only_pre_registered or build is only_client_documents
+    client_id = PRE_REGISTERED if pre_registered else None
+    found = await examined(build(), sign_in="paste", client_id=client_id, patient=True)
+    assert codes(found) == []
+    assert found.reached[-1] == "expiry"
 
 
 def test_every_finding_has_a_set_up_that_is_broken_in_that_way() -> None:

@@ -38,6 +38,7 @@ class World:
     tokens: set[str] = field(default_factory=set)
     """Access tokens that the MCP server accepts."""
     issuers: dict[str, Any] = field(default_factory=dict)
+    keeps_expired_tokens: bool = False
 
     def on(self, method: str, url: str, handler: Handler) -> None:
         """Answer ``method`` at ``url`` with ``handler`` from now on."""
@@ -63,6 +64,11 @@ class World:
             return json_answer(document, response.status_code)
 
         self.wrap("GET", url, changed)
+
+    async def wait(self, _seconds: float) -> None:
+        """Let all access tokens expire."""
+        if not self.keeps_expired_tokens:
+            self.tokens.clear()
 
     async def resolve(self, host: str, _port: int) -> Sequence[str]:
         """Return the addresses of ``host``."""
@@ -94,6 +100,25 @@ def _not_found(_request: httpx2.Request) -> httpx2.Response:
     return json_answer({"error": "not_found"}, 404)
 
 
+class SimulatedBrowser:
+    """A browser in which alice has a session at every issuer."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self._url = world, ""
+
+    def open(self, url: str) -> None:
+        """Keep ``url``."""
+        self._url = url
+
+    def address(self) -> str:
+        """Return the address on which the browser ends."""
+        request = httpx2.Request("GET", self._url, headers={"cookie": "user=alice"})
+        handler = self._world.routes["GET", str(request.url.copy_with(query=None))]
+        answer = handler(request)
+        assert isinstance(answer, httpx2.Response)
+        return answer.headers.get("location", "about:blank")
+
+
 class SimulatedTransport(httpx2.AsyncBaseTransport):
     """Carries requests to a world, where the policy allows the addresses of their host."""
 
@@ -121,8 +146,20 @@ class SimulatedTransport(httpx2.AsyncBaseTransport):
 
 
 async def examined(world: World, *, saw: tuple[str, ...] = (), **plan: Any) -> Examination:
-    """Return what the doctor finds in ``world``, with the options of a ``Plan``."""
-    probe = probe_of(world, plan=Plan(**plan))
+    """Return what the doctor finds in ``world``, with the options of a ``Plan``; alice signs in."""
+    browser = SimulatedBrowser(world)
+    probe = probe_of(
+        world,
+        plan=Plan(
+            **{
+                "open_url": browser.open,
+                "read_line": browser.address,
+                "show_code": lambda _url, _code: None,
+                "sleep": world.wait,
+                **plan,
+            }
+        ),
+    )
     try:
         return await examine(probe, world.mcp, saw=saw)
     finally:

@@ -159,7 +159,7 @@ class ServiceOptions:
         if self.key_file is not None:
             return {"private_key": PrivateKey.from_pem(_read(self.key_file))}
         if self.secret_file is not None:
-            return {"client_secret": _one_line(_read(self.secret_file), str(self.secret_file))}
+            return {"client_secret": read_secret_line(self.secret_file)}
         if SECRET not in os.environ:
             raise _usage(
                 "no-client-secret",
@@ -167,6 +167,17 @@ class ServiceOptions:
                 f"Set {SECRET}, or give --client-secret-file or --client-key.",
             )
         return {"client_secret": _one_line(os.environ[SECRET], SECRET)}
+
+
+def read_secret_line(path: Path) -> str:
+    """
+    Return the secret in a file that no other user can read, one line of text.
+
+    Raises:
+        ConfigurationError: with reason ``unreadable-credential``, ``exposed-credential`` or
+            ``no-client-secret``.
+    """
+    return _one_line(_read(path), str(path))
 
 
 def _read(path: Path) -> str:

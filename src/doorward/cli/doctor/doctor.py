@@ -1,14 +1,28 @@
 """``doorward doctor``: examines anybody's MCP server from outside."""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from doorward.cli.client.service_options import SecretFile
+from doorward.cli.doctor.options import (
+    ClientId,
+    Device,
+    DoctorOptions,
+    Issuer,
+    Junit,
+    Paste,
+    Patient,
+    Persona,
+    Port,
+    Saw,
+    Scope,
+    SignIn,
+    TokenFile,
+)
 from doorward.cli.exit_codes import ExitCode
 from doorward.cli.options import AsJson, ServerUrl, examples
 from doorward.cli.output import Output
-from doorward.cli.problems import UsageProblem
 from doorward.cli.running import run
 from doorward.doctor.findings.finding import Blame
 from doorward.doctor.hops.ladder import LADDER
@@ -21,15 +35,14 @@ from doorward.doctor.report.as_junit import as_junit
 from doorward.doctor.report.as_text import as_text
 from doorward.doctor.report.report import Report, build_report
 from doorward.doctor.walk import Examination, examine
-from doorward.idp.clients import CLIENTS
 
 EPILOG = examples(
     "doorward doctor https://mcp.example/mcp",
     'doorward doctor https://mcp.example/mcp --saw "Authorization with the MCP server failed"',
-    "doorward doctor https://mcp.example/mcp --as inspector",
+    "doorward doctor https://mcp.example/mcp --as claude --sign-in",
+    "doorward doctor https://mcp.example/mcp --token-file token.txt",
     "doorward doctor https://mcp.example/mcp --json > report.json",
 )
-CLIENT_NAMES = tuple(one.name for one in CLIENTS if one.connection is not None)
 EXIT_BY_BLAME = {
     Blame.SERVER: ExitCode.DOCTOR_SERVER,
     Blame.PROXY: ExitCode.DOCTOR_PROXY,
@@ -42,50 +55,46 @@ EXIT_BY_BLAME = {
 
 def doctor(
     url: ServerUrl,
-    persona: Annotated[
-        str,
-        typer.Option(
-            "--as",
-            metavar="CLIENT",
-            help=f"Ask as this client does: {', '.join(CLIENT_NAMES)}.",
-        ),
-    ] = "",
-    saw: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--saw",
-            metavar="TEXT",
-            help="What the client or its log said; may be given several times.",
-        ),
-    ] = None,
-    client_id: Annotated[
-        str | None,
-        typer.Option("--client-id", metavar="ID", help="Test this client of yours at the issuer."),
-    ] = None,
-    scope: Annotated[
-        str | None, typer.Option("--scope", help="Ask for these scopes instead of the server's.")
-    ] = None,
-    junit: Annotated[
-        Path | None, typer.Option("--junit", metavar="FILE", help="Also write a JUnit file.")
-    ] = None,
+    persona: Persona = "",
+    saw: Saw = None,
+    sign_in: SignIn = False,
+    paste: Paste = False,
+    device: Device = False,
+    token_file: TokenFile = None,
+    client_id: ClientId = None,
+    client_secret_file: SecretFile = None,
+    issuer: Issuer = None,
+    scope: Scope = None,
+    port: Port = 0,
+    patient: Patient = False,
+    junit: Junit = None,
     as_json: AsJson = False,
 ) -> None:
     """
     Find out which hop of a sign-in fails, why, and who must act.
 
-    Works with any MCP server and any provider. Walks from the name to the
-    issuer as an MCP client does, with at most 100 requests in 60 seconds, and
-    leaves nothing behind. The report has no secrets, so you can paste it into
-    an issue.
+    Works with any MCP server and any provider. Walks from the name to the authorization request as an
+    MCP client does, with at most 100 requests in 60 seconds. With "--sign-in", it also examines the
+    token, the first calls and the refresh; it calls no tool.
+
+    It deletes the client that it registers for a sign-in, and revokes the tokens; it names what an
+    issuer cannot delete. The report has no secrets: you can paste it
+    into an issue. The exit status says who must act.
     """
     output = Output(as_json=as_json)
-    if persona and persona not in CLIENT_NAMES:
-        raise UsageProblem(
-            "unknown-client",
-            f"{persona!r} is no known client.",
-            f"Known: {', '.join(CLIENT_NAMES)}.",
-        )
-    plan = Plan(persona=persona, client_id=client_id, scope=scope)
+    plan = DoctorOptions(
+        persona=persona,
+        sign_in=sign_in,
+        paste=paste,
+        device=device,
+        token_file=token_file,
+        client_id=client_id,
+        secret_file=client_secret_file,
+        issuer=issuer,
+        scope=scope,
+        port=port,
+        patient=patient,
+    ).plan(output)
     reports: list[Report] = []
     run(output, lambda: _examine(output, url, plan, tuple(saw or ()), junit, reports))
     if blame := reports[0].blame:

@@ -12,6 +12,14 @@ from doorward.doctor.evidence.before_sign_in import (
     RegistrationView,
 )
 from doorward.doctor.evidence.exchange import Exchange, Failure
+from doorward.doctor.evidence.signed_in import (
+    CallsView,
+    ExpiryView,
+    RefreshView,
+    SignInView,
+    TokenContents,
+    TokenView,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +190,8 @@ class Evidence:
     """
     Everything that one run saw; a view is ``None`` if its hop was not reached.
 
-    ``saw`` is what a client or its log said, in the user's words. ``exchanges`` are all requests in
+    ``saw`` is what a client or its log said, in the user's words. ``sign_in_kind``,
+    ``is_patient`` and ``has_chosen_scope`` are what the user asked the doctor to do. ``exchanges`` are all requests in
     the order in which they were sent.
     """
 
@@ -190,6 +199,9 @@ class Evidence:
     persona: str = ""
     saw: tuple[str, ...] = ()
     is_local: bool = False
+    sign_in_kind: str = "none"
+    is_patient: bool = False
+    has_chosen_scope: bool = False
     exchanges: tuple[Exchange, ...] = ()
     resolution: Resolution | None = None
     connection: Exchange | None = None
@@ -202,6 +214,12 @@ class Evidence:
     keys: KeysView | None = None
     registration: RegistrationView | None = None
     authorize: AuthorizeView | None = None
+    sign_in: SignInView | None = None
+    token: TokenView | None = None
+    contents: TokenContents | None = None
+    calls: CallsView | None = None
+    refresh: RefreshView | None = None
+    expiry: ExpiryView | None = None
     parties: frozenset[str] = field(default_factory=frozenset)
     spent: str = ""
 

@@ -12,6 +12,7 @@ from doorward.doctor.findings import (
     registration,
     resolution,
     resource_metadata,
+    signed_in,
 )
 from doorward.doctor.findings.finding import Finding
 
@@ -27,6 +28,7 @@ _TABLES = (
     keys.FINDINGS,
     registration.FINDINGS,
     authorize.FINDINGS,
+    signed_in.FINDINGS,
 )
 
 FINDINGS: dict[str, Finding] = {one.code: one for table in _TABLES for one in table}

@@ -136,7 +136,8 @@ def _redirected(exchange: Exchange, redirect_uri: str) -> tuple[Outcome, str, st
     query = dict(parse_qsl(urlsplit(location).query))
     error = query.get("error", "")
     error = error if _ERROR.fullmatch(error) else ""
-    if location.startswith(redirect_uri):
+    # A provider that signs in without a page sends the code at once. It is not used.
+    if location.startswith(redirect_uri) and not query.get("code"):
         return "error redirect", error, query.get("error_description", "")
     return ("error page" if error else "continues"), error, query.get("error_description", "")
 

@@ -2,16 +2,22 @@
 
 from doorward.doctor.hops import (
     authorize,
+    calls,
     challenge,
     connection,
     cors,
     edge,
     endpoint,
+    expiry,
     issuer,
     keys,
+    refresh,
     registration,
     resolution,
     resource_metadata,
+    sign_in,
+    token,
+    token_contents,
 )
 
 LADDER = (
@@ -26,5 +32,11 @@ LADDER = (
     keys.HOP,
     registration.HOP,
     authorize.HOP,
+    sign_in.HOP,
+    token.HOP,
+    token_contents.HOP,
+    calls.HOP,
+    refresh.HOP,
+    expiry.HOP,
 )
 ORDER = {hop.name: number for number, hop in enumerate(LADDER)}

@@ -2,8 +2,9 @@
 
 import anyio
 
-MOST_REQUESTS = 100
-MOST_SECONDS = 60.0
+_CLEAN_UP_REQUESTS, _CLEAN_UP_SECONDS = 4, 5.0
+MOST_REQUESTS = 100 - _CLEAN_UP_REQUESTS
+MOST_SECONDS = 60.0 - _CLEAN_UP_SECONDS
 SECONDS_PER_HOP = 12.0
 """Seconds for the whole of one answer; hosted clients give up after about ten."""
 
@@ -36,6 +37,12 @@ class Budget:
         if self._begun is not None:
             self.seconds -= anyio.current_time() - self._begun
             self._begun = None
+
+    def allow_clean_up(self) -> None:
+        """Allow the few requests that delete what the run created, whatever is spent."""
+        self.requests = max(self.requests, _CLEAN_UP_REQUESTS)
+        if self.left() < _CLEAN_UP_SECONDS:
+            self.seconds += _CLEAN_UP_SECONDS - self.left()
 
     def spent(self) -> str:
         """Return what is used up: ``requests``, ``time``, or ``""``."""

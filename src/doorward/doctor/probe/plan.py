@@ -2,7 +2,25 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
+
+
+class Receiver(Protocol):
+    """What receives the authorization response: a listener, or a URL that the user pastes."""
+
+    @property
+    def redirect_uri(self) -> str:
+        """The redirect URI to register and to send."""
+        ...
+
+    def expect(self, state: str) -> None:
+        """Accept the response with ``state`` from now on."""
+        ...
+
+    async def answer(self, state: str, timeout: float) -> dict[str, str]:  # noqa: ASYNC109
+        """Return the parameters of the response."""
+        ...
+
 
 SignInKind = Literal["none", "browser", "paste", "device", "token"]
 
@@ -14,7 +32,7 @@ class Plan:
 
     ``persona`` is the name of a client, or empty for all. ``open_url`` shows a URL to the user,
     ``read_line`` reads the URL that the browser ends on, ``show_code`` a device code and its URL.
-    ``sleep`` waits, in seconds. With ``patient`` the run waits for the token to expire.
+    ``sleep`` waits, in seconds. ``issuer`` alone gets ``client_secret``: a server could name its own. With ``patient`` the run waits for the token to expire.
     """
 
     persona: str = ""
@@ -22,6 +40,7 @@ class Plan:
     token: str | None = field(default=None, repr=False)
     client_id: str | None = None
     client_secret: str | None = field(default=None, repr=False)
+    issuer: str | None = None
     scope: str | None = None
     port: int = 0
     patient: bool = False
@@ -43,4 +62,6 @@ class Credentials:
     management: tuple[str, str] | None = field(default=None, repr=False)
     access_token: str | None = field(default=None, repr=False)
     refresh_token: str | None = field(default=None, repr=False)
+    session: str | None = field(default=None, repr=False)
+    receiver: Receiver | None = None
     left_behind: list[str] = field(default_factory=list)

@@ -2,6 +2,7 @@
 
 from doorward.doctor.rules import (
     authorize,
+    calls,
     challenge,
     connection,
     cors,
@@ -9,9 +10,11 @@ from doorward.doctor.rules import (
     endpoint,
     issuer,
     keys,
+    refresh,
     registration,
     resolution,
     resource_metadata,
+    token,
 )
 from doorward.doctor.rules.rule import Rule
 
@@ -27,6 +30,9 @@ _BOOKS = (
     keys.BOOK,
     registration.BOOK,
     authorize.BOOK,
+    token.BOOK,
+    calls.BOOK,
+    refresh.BOOK,
 )
 
 RULES: tuple[Rule, ...] = tuple(rule for book in _BOOKS for rule in book.rules)

@@ -43,9 +43,9 @@ def authorize_fails(evidence: Evidence) -> Found | None:
 def redirects_unknown_client(evidence: Evidence) -> Found | None:
     """Find a redirect to the address of a client that nobody registered."""
     seen = _view(evidence).of("unknown")
-    if seen is None or seen.outcome != "error redirect":
+    if seen is None or not seen.exchange.headers.get("location", "").startswith(seen.redirect_uri):
         return None
-    return Found(observed=(told(seen.exchange),))
+    return Found(observed=(f"{seen.exchange.status} to {seen.redirect_uri}",))
 
 
 def _is_like_unknown(view: AuthorizeView, seen: AuthorizeTry) -> bool:

@@ -77,10 +77,14 @@ def client_documents_need_secret(evidence: Evidence) -> Found | None:
 def client_needs_registration_by_hand(evidence: Evidence) -> Found | None:
     """Find an issuer without a way for this client: a legal choice, so only if somebody asks."""
     view = _view(evidence)
-    if view.endpoint is not None or _has_document(evidence.persona, view):
+    if view.endpoint is not None:
         return None
     said = " ".join(evidence.saw).lower()
-    if not any(words in said for words in _SAID):
+    if said and _has_document(evidence.persona, view):
+        return None
+    wants_client = evidence.sign_in_kind in ("browser", "paste", "device")
+    is_given = evidence.authorize is not None and evidence.authorize.of("given") is not None
+    if not any(words in said for words in _SAID) and (is_given or not wants_client):
         return None
     return Found(observed=("The metadata has no registration_endpoint.",))
 
