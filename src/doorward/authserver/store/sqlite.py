@@ -3,7 +3,8 @@ Transactions on SQLite, many of them in one commit.
 
 Statements run on the event loop: each takes microseconds, and a hand-over to another thread costs
 more than all of a request's statements. Only the commit waits for the disk, so only the commit is in
-a thread. What is written meanwhile waits, and is committed together.
+a thread. What is written meanwhile waits, and is committed together. A temporary database never waits
+for the disk, and is committed on the event loop too.
 """
 
 import asyncio
@@ -169,7 +170,7 @@ class SQLiteTransactions:
             await _begin(driver, "BEGIN IMMEDIATE")
             before = driver.total_changes
             done = [one for one in batch if self._attempt(one, self._writer)]
-            if driver.total_changes == before:
+            if driver.total_changes == before or not self._durable:
                 driver.execute("COMMIT")
             else:
                 loop = asyncio.get_running_loop()
@@ -220,6 +221,8 @@ class SQLiteTransactions:
         return self._reader
 
     async def _connect(self) -> SQLiteConnection:
+        if not self._durable:
+            return open_connection(self._path, self._durable)
         # In the thread: opening a database that another process is recovering waits for that.
         return await asyncio.get_running_loop().run_in_executor(
             self._thread, open_connection, self._path, self._durable
