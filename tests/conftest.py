@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Generator, Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from tests.postgresql import cluster
 # A wall-clock deadline per example says how busy the machine is, not whether the code is right.
 settings.register_profile("doorward", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("doorward")
-# For the fast layer: --hypothesis-profile fast. Full runs draw Hypothesis's hundred examples.
+# For the fast layer. Full runs draw Hypothesis's hundred examples.
 settings.register_profile("fast", settings.get_profile("doorward"), max_examples=20)
 
 # FastMCP draws the traceback of each error that a tool raises on purpose in a box with syntax
@@ -39,6 +40,11 @@ _read_certificates = cache(lambda _variables, **given: _default_ssl_context(**gi
 httpcore2.__dict__["default_ssl_context"] = lambda **given: _read_certificates(
     (os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")), **given
 )
+
+# httpx2's ASGI transport looks for it at each request; a module that is missing is searched for in
+# each folder of the path every time.
+if find_spec("sniffio") is None:
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 # A shell starts background jobs with SIGINT ignored, and so would every process that a test
 # starts: none would end at Ctrl-C. A handler of Python's own is not inherited.
@@ -126,6 +132,22 @@ PARTS: dict[str, tuple[Callable[[], object], str]] = {
         "Java 17 or Maven is missing (Debian: apt-get install openjdk-17-jre-headless maven)",
     ),
 }
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--fast``, which chooses the fast layer."""
+    parser.addoption(
+        "--fast",
+        action="store_true",
+        help="leave out tests marked e2e, postgresql or slow; draw 20 examples for each property",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the tests of the fast layer for ``--fast``."""
+    if config.getoption("--fast"):
+        config.option.markexpr = "not e2e and not postgresql and not slow"
+        settings.load_profile("fast")
 
 
 @pytest.hookimpl(wrapper=True)

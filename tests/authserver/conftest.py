@@ -8,18 +8,10 @@ from typing import Any
 import pytest
 
 from tests.authserver.databases import Databases, PostgresqlDatabases, SqliteDatabases
-from tests.authserver.harness import (
-    AuthServerHarness,
-    compile_statements_once,
-    give_a_busy_machine_time,
-    keep_one_migrated_database,
-    use_cheap_hashes,
-)
+from tests.authserver.harness import AuthServerHarness
+from tests.authserver.speed import make_servers_cheap
 
-use_cheap_hashes()
-give_a_busy_machine_time()
-compile_statements_once()
-keep_one_migrated_database()
+make_servers_cheap()
 
 
 class StoppedClock:

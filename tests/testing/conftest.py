@@ -1,6 +1,5 @@
-"""What the tests of personas share: users whose passwords are hashed quickly."""
+"""What the tests of personas share: servers that are cheap to start."""
 
-from tests.authserver.harness import compile_statements_once, use_cheap_hashes
+from tests.authserver.speed import make_servers_cheap
 
-use_cheap_hashes()
-compile_statements_once()
+make_servers_cheap()

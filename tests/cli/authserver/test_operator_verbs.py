@@ -14,7 +14,8 @@ import pytest
 from doorward.authserver.settings.configured_client import ConfiguredClient
 from doorward.cli.authserver.database import ENVIRONMENT_VARIABLE
 from doorward.cli.exit_codes import ExitCode
-from tests.authserver.harness import CALLBACK, PASSWORD, AuthServerHarness, Tokens, use_cheap_hashes
+from tests.authserver.harness import CALLBACK, PASSWORD, AuthServerHarness, Tokens
+from tests.authserver.speed import make_servers_cheap
 from tests.cli.conftest import Command, Ended
 
 Result = TypeVar("Result")
@@ -71,7 +72,7 @@ async def _two_sign_ins(harness: AuthServerHarness) -> SignedIn:
 @pytest.fixture(scope="module")
 def used(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SignedIn]:
     """A server at which alice signed in to two clients: the configured one, and one that registers."""
-    use_cheap_hashes()
+    make_servers_cheap()
     folder = tmp_path_factory.mktemp("server")
     return folder, asyncio.run(_with_server(folder, _two_sign_ins))
 
