@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -102,7 +102,6 @@ async def run_at_once(path: Path, todo: list[list[Step]]) -> tuple[list[object],
     return outcomes, left
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(steps, max_size=8))
 def test_transactions_that_share_a_commit_are_as_one_after_the_other(
     todo: list[list[Step]],

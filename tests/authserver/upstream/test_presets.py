@@ -1,6 +1,7 @@
 """Every kind of provider signs people in with what its preset says."""
 
 import re
+from collections.abc import Hashable
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from doorward import idp
 from doorward.authserver.settings.admission import Allow
 from doorward.authserver.settings.identity_provider import IdentityProvider
 from doorward.authserver.upstream.extensions import EXTENSIONS
+from doorward.idp.sign_in import ProviderSignIn
 from doorward.net import FetchRequest, FetchResponse
 from tests.authserver.browser import answer_in
 from tests.authserver.harness import claims_of
@@ -20,6 +22,7 @@ from tests.authserver.upstream.openid_provider import (
     answered,
 )
 from tests.ledger import proves
+from tests.one_of_each import one_of_each
 
 OPENID = [one for one in idp.PROVIDERS if not (one.sign_in and one.sign_in.endpoints)]
 
@@ -47,7 +50,15 @@ async def bridge_to(
     return bridge
 
 
-@pytest.mark.parametrize("kind", [one.name for one in OPENID])
+def what_is_requested(kind: str) -> tuple[Hashable, ...]:
+    """Return what distinguishes the requests to this provider from those to another."""
+    one = idp.find(kind).sign_in or ProviderSignIn()
+    parameters = (one.authorization_parameters, one.token_parameters, one.refresh_parameters)
+    added = tuple(tuple(sorted(each)) for each in parameters)
+    return one.offline_scope, one.pkce, one.shared_issuer, one.refresh_with_scope, added
+
+
+@pytest.mark.parametrize("kind", one_of_each([one.name for one in OPENID], what_is_requested))
 async def test_each_openid_kind_signs_in_and_refreshes(
     start_bridge: StartBridge, kind: str, clock: Any
 ) -> None:
