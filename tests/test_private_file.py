@@ -14,6 +14,7 @@ from doorward.private_file import (
     Exposed,
     ExposedFolder,
     create_private_folder,
+    is_private,
     left_by_writers,
     read_private,
     replace_private,
@@ -47,6 +48,28 @@ def test_a_file_that_is_open_to_anybody_else_is_not(file: Path, bit: int) -> Non
 
     assert refusal.value.mode == f"{0o600 | bit:04o}"
     assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("mode", [0o400, 0o440, 0o640])
+def test_the_group_may_read_a_file_that_root_gives_to_a_service(mode: int) -> None:
+    assert is_private(mode, owner=0, account=10001)
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "account"),
+    [
+        (0o444, 0, 10001),
+        (0o460, 0, 10001),
+        (0o450, 0, 10001),
+        (0o441, 0, 10001),
+        # Of another account, or of this one: it did not need root to choose the group.
+        (0o440, 10002, 10001),
+        (0o440, 10001, 10001),
+        (0o440, 0, 0),
+    ],
+)
+def test_no_other_file_may_be_read_by_a_group(mode: int, owner: int, account: int) -> None:
+    assert not is_private(mode, owner=owner, account=account)
 
 
 def test_the_file_that_a_link_leads_to_is_judged(file: Path) -> None:

@@ -43,7 +43,8 @@ def read_private(path: Path, *, most: int = -1, through_links: bool = True) -> b
     Return the content of the file at ``path``, at most the first ``most`` bytes.
 
     Without ``through_links`` it must be a regular file. Otherwise it may be a pipe: shells use one to
-    pass a secret without storing it.
+    pass a secret without storing it. The group may read a file of root's: Kubernetes and systemd
+    give secrets to a service in this way.
 
     Raises:
         Exposed: other accounts can read or change it.
@@ -55,12 +56,19 @@ def read_private(path: Path, *, most: int = -1, through_links: bool = True) -> b
         # Checks the open file, not its path: another file may have taken the path by now.
         found = os.fstat(file.fileno())
         mode = stat.S_IMODE(found.st_mode)
-        if os.name == "posix" and mode & 0o077:
+        if os.name == "posix" and not is_private(mode, owner=found.st_uid, account=os.geteuid()):
             raise Exposed(mode)
         if not (through_links or stat.S_ISREG(found.st_mode)):
             raise OSError(None, "it is not a regular file")
         # In pieces: ``read`` allocates memory for the most that it could read.
         return file.read() if most < 0 else b"".join(_pieces(file, most))
+
+
+def is_private(mode: int, *, owner: int, account: int) -> bool:
+    """Say whether a file with this mode and owner is for ``account`` alone, or for those root chose."""
+    # Only root can have chosen the group of its file. An account can be in groups that others share.
+    readable_by_group = stat.S_IRGRP if owner == 0 != account else 0
+    return not mode & 0o077 & ~readable_by_group
 
 
 def _pieces(file: BinaryIO, most: int) -> Iterator[bytes]:
