@@ -9,7 +9,7 @@ export UV_PYTHON_DOWNLOADS := never
 # more than the tests of it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo keycloak keycloak-dist test test-soak test-fast adapters-oldest lint commit-subjects format bench bench-tokens docs pictures wheel-test setup clean
+.PHONY: demo keycloak keycloak-dist test test-soak test-deploy test-fast adapters-oldest lint commit-subjects format bench bench-tokens docs pictures wheel-test setup clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -51,6 +51,9 @@ test: setup tests/clients/node_modules/.installed ## run all tests
 
 test-soak: setup tests/clients/node_modules/.installed ## run what takes long: every client at every provider, planted faults
 	$(RUN) pytest -q -m e2e tests/e2e/test_sign_in_per_provider.py tests/inspector/test_every_provider.py tests/authserver/model
+
+test-deploy: setup ## build the image with podman, and sign in at it
+	$(RUN) pytest -q tests/operations/test_image.py
 
 test-fast: setup ## run the fast layer: no end-to-end, PostgreSQL or slow tests
 	@started=$$(date +%s); $(RUN) pytest -q -n 2 --dist worksteal --fast; status=$$?; \

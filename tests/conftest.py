@@ -111,6 +111,10 @@ PARTS: dict[str, tuple[Callable[[], object], str]] = {
         "Ory Hydra is built with Go 1.24 or newer and a C compiler, and one of them is missing",
     ),
     "nginx": (find_nginx, "nginx is not installed (Debian: apt-get install nginx-light)"),
+    "podman": (
+        lambda: shutil.which("podman") and shutil.which("mmdebstrap"),
+        "podman or mmdebstrap is not installed (Debian: apt-get install podman runc mmdebstrap)",
+    ),
     "postgresql": (
         cluster.programs,
         "PostgreSQL is not installed (Debian: apt-get install postgresql)",
