@@ -53,6 +53,7 @@ GATEWAY = {
     "public": "resource",
     "routes": "upstream",
     "lists": "policy",
+    "identity": "caller_headers, caller_assertion, upstream_credentials",
     "audit": "an object",
     "connections": "as the default says",
     "credentials": "forward_token",
@@ -108,6 +109,7 @@ def test_every_option_of_a_guard_is_a_setting() -> None:
     gateway = _arguments(Gateway) - set(GATEWAY)
     # The authorization server's side of this server.
     own = {"upstream", "scopes", "default_scopes", "forward_token", "command", "process"}
+    own |= {"caller_headers", "caller_assertion", "upstream_credentials"}
 
     assert _settings(fields.MCP_SERVER) == told | issuer | gateway | own
 

@@ -412,3 +412,41 @@ def test_a_file_that_every_account_can_change_is_refused(
         read_document(file)
     assert refused.value.reason == "exposed-config-file"
     assert refused.value.hint == f"Run: chmod o-w {file}"
+
+
+UPSTREAM = """
+[[mcp_servers]]
+resource = "https://mcp.example.com/mcp"
+upstream = "http://127.0.0.1:9000/mcp"
+issuer = "https://auth.example.com"
+policy = {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ('caller_headers = { user = "X-User" }', "caller-member"),
+        ('caller_headers = { subject = "Cookie" }', "caller-header"),
+        ('caller_assertion = "X-Assertion"', "assertion-without-server"),
+        ('upstream_credentials = { provider_token = "github" }', "unknown-identity-provider"),
+        ('upstream_credentials = { secret = "hush" }', "secret-in-file"),
+    ],
+)
+def test_what_an_upstream_server_cannot_be_told_is_refused(
+    write: Write, more: str, reason: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        load(write(UPSTREAM + more))
+
+    assert refused.value.reason == reason
+
+
+def test_an_upstream_server_is_told_subject_and_issuer_unless_the_file_says_more(
+    write: Write,
+) -> None:
+    (plain,) = load(write(UPSTREAM)).mcp_servers
+    (told,) = load(write(UPSTREAM + 'caller_headers = { subject = "X-User" }')).mcp_servers
+
+    assert plain.identity().names == ("X-Doorward-Subject", "X-Doorward-Issuer")
+    assert told.identity().names == ("X-User",)

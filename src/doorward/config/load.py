@@ -59,6 +59,8 @@ def load(path: Path) -> Configuration:
         with explained(root.at("mcp_servers", number)):
             # A guard checks its settings when it is made. Its keys are not asked for.
             server.guard(None if settings is None else _trusted(settings, server))
+            _require_provider(server, settings)
+            server.identity()
             if settings is not None:
                 require_grantable(server, settings.resources)
     _require_distinct(servers, root)
@@ -135,6 +137,23 @@ def _trusted(settings: AuthServerSettings, server: McpServerSettings) -> Trusted
         algorithms=(settings.signing_algorithm,),
         keys=LocalKeys(lambda: {"keys": []}),
     )
+
+
+def _require_provider(server: McpServerSettings, own: AuthServerSettings | None) -> None:
+    """Refuse what the MCP server can only get from our authorization server."""
+    name = server.upstream_credentials.get("provider_token")
+    if server.caller_assertion is not None and own is None:
+        raise ConfigurationError(
+            "assertion-without-server",
+            "caller_assertion needs an authorization server to sign it, and there is none.",
+            "Add [authorization_server], or use caller_headers.",
+        )
+    if name is not None and (own is None or own.identity_provider(name) is None):
+        raise ConfigurationError(
+            "unknown-identity-provider",
+            f"upstream_credentials has the provider_token {name!r}, which is no identity provider.",
+            "Use the name of one of the identity_providers.",
+        )
 
 
 def _require_distinct(servers: tuple[McpServerSettings, ...], root: Place) -> None:

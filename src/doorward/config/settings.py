@@ -1,6 +1,6 @@
 """What a configuration file says, as objects that a server is built from."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -11,6 +11,7 @@ from doorward.authserver import AuthServerSettings, Resource
 from doorward.config.operations import AuditSettings, LogSettings, OperationsSettings
 from doorward.errors import ConfigurationError
 from doorward.gateway.stdio.settings import StdioCommand, StdioLimits
+from doorward.gateway.upstream_identity import SUBJECT_AND_ISSUER, UpstreamIdentity
 from doorward.guard import Guard
 from doorward.guard.issuers import Issuer, IssuerOptions, trusted
 from doorward.policy import Policy, Rule
@@ -89,8 +90,29 @@ class McpServerSettings:
     issuers: tuple[TrustedIssuerSettings, ...] = ()
     pass_headers: tuple[str, ...] = ()
     forward_token: bool = False
+    caller_headers: Mapping[str, str] = field(default_factory=lambda: SUBJECT_AND_ISSUER)
+    caller_assertion: str | None = None
+    upstream_credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout: float = 60.0
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def identity(self, sign: Callable[[Mapping[str, Any]], str] | None = None) -> UpstreamIdentity:
+        """
+        Return what the MCP server learns of the caller; ``sign`` signs the assertion.
+
+        Raises:
+            ConfigurationError: as ``UpstreamIdentity`` does.
+        """
+        given = self.upstream_credentials
+        return UpstreamIdentity(
+            caller_headers=self.caller_headers,
+            assertion_header=self.caller_assertion,
+            sign=sign,
+            audience=self.upstream or "",
+            secret=given.get("secret"),
+            provider_token=given.get("provider_token"),
+            secret_header=given.get("header", "Authorization"),
+        )
 
     def trusts(self, issuer: str) -> bool:
         """Return whether this server accepts tokens of ``issuer``; of ours, unless others are named."""
@@ -217,7 +239,7 @@ def _command_of(
         if process is not None:
             raise _unused("process", "is for a server that has a command")
         return {}
-    for name in ("pass_headers", "forward_token", "timeout"):
+    for name in _OF_UPSTREAMS:
         if name in own:
             raise _unused(name, "is for a server that has an upstream")
     return {"stdio": StdioCommand(command=command, **(process or {}))}
@@ -227,6 +249,14 @@ def _unused(name: str, why: str) -> ConfigurationError:
     return ConfigurationError("unused-setting", f"{name} {why}.", f"Remove {name}.")
 
 
+_OF_UPSTREAMS = (
+    "pass_headers",
+    "forward_token",
+    "timeout",
+    "caller_headers",
+    "caller_assertion",
+    "upstream_credentials",
+)
 _LIMITS = tuple(StdioLimits.__dataclass_fields__)
 ISSUER_SETTINGS = tuple(TrustedIssuerSettings.__dataclass_fields__)
 _OWN = tuple(

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from doorward.audit import Outcome
 from doorward.correlation_id import new_correlation_id
-from doorward.errors import BadRequest, RequestRefused, Unavailable
+from doorward.downstream.refusals import AccountNotConnected
+from doorward.errors import BadRequest, ConfigurationError, HttpError, NotPermitted
 from doorward.gateway import browsers
 from doorward.gateway.credentials import Credentials, sent_back, sent_upstream
 from doorward.gateway.document import read_document
@@ -18,11 +19,16 @@ from doorward.gateway.refusals import METHODS, MethodNotForwarded
 from doorward.gateway.routes import Route, authority_of, find, require_origin
 from doorward.gateway.shortened_lists import ShortenedLists
 from doorward.gateway.upstream import Upstream, UpstreamRequest, UpstreamResponse
+from doorward.gateway.upstream_identity import UpstreamIdentity
 from doorward.guard.http.cors import is_preflight
 from doorward.guard.http.request_headers import RequestHeaders, read_headers
+from doorward.identity import SCOPE_KEY as IDENTITY_KEY
+from doorward.identity import Identity
 from doorward.wire.asgi import ClientDisconnected, Receive, Scope, Send, read_body
 from doorward.wire.error_response import as_asgi, error_response, oauth_body
 from doorward.wire.host_origin import HostOriginPolicy
+from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
+from doorward.wire.jsonrpc.envelope import Envelope
 
 MEBIBYTE = 1024 * 1024
 
@@ -59,7 +65,7 @@ class Gateway:
     content negotiation and sign-in pages need, and ``pass_headers``. ``max_body`` is in bytes,
     ``timeout`` in seconds. ``audit`` gets an event for every request. ``credentials`` says which of them
     pass: behind a guard, the upstream server needs none. ``lists`` removes from lists what their reader
-    may not use.
+    may not use. ``identity`` names the caller whom a guard has verified.
 
     Raises:
         ConfigurationError: ``not-an-origin``, ``not-a-host``, ``not-a-header``,
@@ -84,6 +90,7 @@ class Gateway:
         connections: int = 200,
         credentials: Credentials = "all",
         lists: ShortenedLists | None = None,
+        identity: UpstreamIdentity | None = None,
         audit: Callable[[ForwardedRequest], None] = lambda _event: None,
     ) -> None:
         self.routes = tuple(routes)
@@ -94,6 +101,9 @@ class Gateway:
         self._audit = audit
         self._credentials = credentials
         self._lists = lists
+        self._identity = identity
+        if identity is not None:
+            _require_own_headers(identity, self._more_headers, credentials)
         tls = any(route.upstream.startswith("https:") for route in self.routes)
         self._upstream = Upstream(timeout=timeout, connections=connections, tls=tls)
 
@@ -138,7 +148,9 @@ class _RequestCycle:
                 await _until_disconnect(self._forward(upstream_request), receive)
         except ClientDisconnected:
             return
-        except (RequestRefused, Unavailable) as refusal:
+        except AccountNotConnected as missing:
+            await self._say_not_connected(missing)
+        except HttpError as refusal:
             await self._refuse(refusal)
 
     async def _read(self, receive: Receive) -> UpstreamRequest | None:
@@ -160,7 +172,10 @@ class _RequestCycle:
             method=scope["method"],
             origin=route.upstream,
             target=_target(route, scope),
-            headers=sent_upstream(self._upstream_headers(), gateway._credentials),
+            headers=[
+                *sent_upstream(self._upstream_headers(), gateway._credentials),
+                *await self._caller_headers(),
+            ],
             body=body,
         )
 
@@ -172,6 +187,12 @@ class _RequestCycle:
         return request_headers(
             given, added=self._forwarding_headers(), more=self._gateway._more_headers
         )
+
+    async def _caller_headers(self) -> list[Header]:
+        identity, caller = self._gateway._identity, self._scope.get(IDENTITY_KEY)
+        if identity is None or not isinstance(caller, Identity):
+            return []
+        return await identity.headers(caller, time.time())
 
     def _forwarding_headers(self) -> list[Header]:
         public = self._gateway._public
@@ -230,7 +251,7 @@ class _RequestCycle:
         self._log(status, "forwarded")
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
-    async def _refuse(self, refusal: RequestRefused | Unavailable) -> None:
+    async def _refuse(self, refusal: HttpError) -> None:
         if self._status is not None:
             # The response has begun. Without its end, no client takes it for a complete one.
             self._log(self._status, refusal.code, refusal.detail)
@@ -251,6 +272,20 @@ class _RequestCycle:
             {"type": "http.response.start", "status": refusal.status, "headers": headers}
         )
         await self._send({"type": "http.response.body", "body": body})
+
+    async def _say_not_connected(self, missing: AccountNotConnected) -> None:
+        """Answer a call with the sentence and the link, and any other request with an error."""
+        envelope = self._scope.get(ENVELOPE_KEY)
+        if not isinstance(envelope, Envelope) or envelope.method != "tools/call":
+            await self._refuse(NotPermitted(missing.detail, description=missing.description))
+            return
+        text = [{"type": "text", "text": missing.description}]
+        result: dict[str, object] = {"content": text, "isError": True}
+        if envelope.protocol_version is not None:
+            result["resultType"] = "complete"
+        body = json.dumps({"jsonrpc": "2.0", "id": envelope.id, "result": result}).encode()
+        kind = (b"content-type", b"application/json")
+        await self._answer(200, [kind, (b"content-length", str(len(body)).encode())], body)
 
     def _log(self, status: int, reason: str, detail: str = "") -> None:
         self._gateway._audit(
@@ -275,6 +310,22 @@ def _target(route: Route, scope: Scope) -> bytes:
         raise BadRequest("the query is not plain ASCII")
     path = (route.target or scope["path"]).encode("ascii")
     return path + (b"?" + query if query else b"")
+
+
+def _require_own_headers(
+    identity: UpstreamIdentity, passed: Collection[bytes], credentials: Credentials
+) -> None:
+    """Refuse headers of the gateway that callers could send as well."""
+    for name in identity.names:
+        lowered = name.lower().encode()
+        spellings = {one.replace(b"_", b"-") for one in passed}
+        both = lowered.replace(b"_", b"-") in spellings
+        if both or (lowered == b"authorization" and credentials != "none"):
+            raise ConfigurationError(
+                "caller-header",
+                f"{name!r} is written by the gateway, and callers could send it too.",
+                f"Remove {name!r} from pass_headers, or forward_token.",
+            )
 
 
 async def _until_disconnect(work: Coroutine[object, object, None], receive: Receive) -> None:

@@ -73,13 +73,7 @@ def require_forwardable(name: str) -> bytes:
         ConfigurationError: ``not-a-header``, or ``header-not-passed`` for a hop-by-hop
             header, or for one in which proxies name the caller.
     """
-    lowered = name.lower().encode("utf-8")
-    if not _NAME.fullmatch(lowered):
-        raise ConfigurationError(
-            "not-a-header",
-            f"{name!r} is not the name of a header.",
-            "Give names alone, such as X-Tenant.",
-        )
+    lowered = require_header_name(name)
     # Some servers read an underscore as a hyphen: "X_User" is the same claim.
     plain = lowered.replace(b"_", b"-")
     if plain in _HOP_BY_HOP | _REPLACED or not _PROXY_HEADER_WORDS.isdisjoint(plain.split(b"-")):
@@ -89,6 +83,25 @@ def require_forwardable(name: str) -> bytes:
             "Leave it out, or let clients and server use another name for what it carries.",
         )
     return lowered
+
+
+def require_header_name(name: str) -> bytes:
+    """Return ``name`` in lower case. Raises: ConfigurationError, ``not-a-header``."""
+    lowered = name.lower().encode("utf-8")
+    if not _NAME.fullmatch(lowered):
+        raise ConfigurationError(
+            "not-a-header",
+            f"{name!r} is not the name of a header.",
+            "Give names alone, such as X-Tenant.",
+        )
+    return lowered
+
+
+def is_forwarded(name: bytes) -> bool:
+    """Return whether callers can send this header to the upstream server, or it frames messages."""
+    plain = name.replace(b"_", b"-")
+    known = _FORWARDED | _HOP_BY_HOP | _REPLACED
+    return plain in known or PARAMETER.fullmatch(plain) is not None
 
 
 def request_headers(

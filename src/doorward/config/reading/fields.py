@@ -324,6 +324,18 @@ _ISSUER = (
     Setting("internal_url", Text(), f"The URL {_FROM_ISSUER_TO_US}."),
 )
 
+UPSTREAM_CREDENTIALS = Table(
+    (
+        Setting("secret", Text(), "A secret of the MCP server.", source="secret"),
+        Setting(
+            "provider_token",
+            Text('"github"'),
+            "The identity provider whose token of the caller is sent.",
+        ),
+        Setting("header", Text('"X-Api-Key"'), "The header, if it is not Authorization."),
+    )
+)
+
 PROCESS = Table(
     (
         Setting("shared", Flag(), "One process for all users, who may see each other's traces."),
@@ -388,6 +400,21 @@ MCP_SERVER = Table(
         Setting("longest_life", _SECONDS, "The most seconds for which a token may be valid."),
         Setting("cache_entries", Number(0, whole=True), "How many verified tokens are cached."),
         Setting("cache_ttl", _SECONDS, "Seconds for which a verified token is cached."),
+        Setting(
+            "caller_headers",
+            Named(Text('"X-User"')),
+            "The headers that tell the MCP server who called, by member of the identity.",
+        ),
+        Setting(
+            "caller_assertion",
+            Text('"X-Doorward-Assertion"'),
+            "A header with a JWT about the caller, signed by our authorization server.",
+        ),
+        Setting(
+            "upstream_credentials",
+            UPSTREAM_CREDENTIALS,
+            "What this process sends to the MCP server as its own credentials.",
+        ),
         Setting("pass_headers", Items(), "More request headers that are forwarded."),
         Setting("forward_token", Flag(), "Forward the caller's access token to the MCP server."),
         Setting("timeout", _SECONDS, "Seconds until the MCP server must begin to answer."),

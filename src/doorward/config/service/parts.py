@@ -2,6 +2,8 @@
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from doorward.authserver import AuthorizationServer, AuthServerSettings
@@ -10,8 +12,9 @@ from doorward.config.service.routing import Site
 from doorward.config.settings import McpServerSettings
 from doorward.errors import ConfigurationError
 from doorward.gateway import Gateway, Route
-from doorward.gateway.shortened_lists import ShortenedLists
+from doorward.gateway.shortened_lists import Permits, ShortenedLists
 from doorward.gateway.stdio import StdioServer
+from doorward.gateway.upstream_identity import ASSERTION_TYPE
 from doorward.guard import Guard
 from doorward.guard.http.paths import EndpointPaths
 from doorward.identity import Identity
@@ -62,6 +65,11 @@ class AuthServerPart(Part):
         self.app = operations.measured(self.server.app, self.server.operations.route_of)
         self._clock = clock
 
+    def sign_assertion(self, claims: Mapping[str, Any]) -> str:
+        """Return a JWT about a caller, for a server that our JWKS tells our keys."""
+        signed = {"iss": self.settings.issuer, **claims}
+        return self.server.services.keys.sign(signed, ASSERTION_TYPE)
+
     async def _start(self) -> None:
         await self.server.start()
         self._checking = asyncio.create_task(self.server.check_providers())
@@ -86,7 +94,10 @@ class McpServerPart(Part):
         self.authserver = authserver
         own = None if authserver is None else authserver.server.trusted_issuer(settings.resource)
         self.route = urlsplit(settings.resource).path or "/"
-        guard = settings.guard(own, audit=operations.guard_sink(self.route), clock=clock)
+        more: dict[str, Any] = {}
+        if "provider_token" in settings.upstream_credentials and authserver is not None:
+            more["downstream"] = authserver.server.provider_tokens(settings.resource)
+        guard = settings.guard(own, audit=operations.guard_sink(self.route), clock=clock, **more)
         policy = settings.policy
 
         def permits(identity: Identity | None, operation: Operation) -> bool:
@@ -103,7 +114,7 @@ class McpServerPart(Part):
             self.guarded = guard.protect(server)
         else:
             self.guarded = guard.protect(
-                _gateway(settings, guard, operations, self.route, ShortenedLists(permits))
+                _gateway(settings, guard, operations, self.route, permits, authserver)
             )
         self.site = Site(
             HostOriginPolicy(settings.resource, settings.options.get("allowed_hosts")),
@@ -148,7 +159,8 @@ def _gateway(
     guard: Guard,
     operations: ServiceOperations,
     route: str,
-    lists: ShortenedLists,
+    permits: Permits,
+    authserver: AuthServerPart | None,
 ) -> Gateway:
     assert settings.upstream is not None
     upstream = urlsplit(settings.upstream)
@@ -168,7 +180,8 @@ def _gateway(
         max_body=guard.max_body,
         timeout=settings.timeout,
         credentials="token" if settings.forward_token else "none",
-        lists=lists,
+        lists=ShortenedLists(permits),
+        identity=settings.identity(None if authserver is None else authserver.sign_assertion),
         audit=operations.gateway_sink(route),
     )
 
