@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from doorward.idp.clients import CLIENTS
 from doorward.wire.oauth.client_metadata import (
     PUBLIC_CLIENT,
     InvalidClientMetadata,
@@ -23,49 +24,28 @@ POLICY = RegistrationPolicy(
     grant_types=("authorization_code", "refresh_token"),
 )
 
-# As these clients were seen to publish or register themselves.
-DOCUMENTS: dict[str, dict[str, Any]] = {
-    "claude-code": {
-        "client_id": "https://claude.ai/oauth/claude-code-client-metadata",
-        "client_name": "Claude Code",
-        "client_uri": "https://claude.ai",
-        "redirect_uris": ["http://localhost/callback", "http://127.0.0.1/callback"],
-        "grant_types": ["authorization_code", "refresh_token"],
-        "response_types": ["code"],
-        "token_endpoint_auth_method": "none",
-    },
-    "claude-ai": {
-        "client_id": "https://claude.ai/oauth/mcp-oauth-client-metadata",
-        "client_name": "Claude",
-        "redirect_uris": ["https://claude.ai/api/mcp/auth_callback"],
-        "grant_types": [
-            "authorization_code",
-            "refresh_token",
-            "urn:ietf:params:oauth:grant-type:jwt-bearer",
-        ],
-        "token_endpoint_auth_method": "none",
-    },
-    "vs-code": {
-        "client_id": "https://vscode.dev/oauth/client-metadata.json",
-        "client_name": "Visual Studio Code",
-        "logo_uri": "https://code.visualstudio.com/assets/icon.png",
-        "redirect_uris": ["http://127.0.0.1:33418/", "https://vscode.dev/redirect"],
-        "grant_types": [
-            "authorization_code",
-            "refresh_token",
-            "urn:ietf:params:oauth:grant-type:device_code",
-        ],
-        "application_type": "native",
-        "token_endpoint_auth_method": "none",
-    },
-    "chatgpt": {
-        "client_id": "https://chatgpt.com/oauth/client.json",
-        "client_name": "ChatGPT",
-        "redirect_uris": ["https://chatgpt.com/connector/oauth/abc"],
-        "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
-        "grant_types": ["authorization_code", "refresh_token"],
-    },
+# As these clients publish them; ChatGPT's had no method of its own until it got a key.
+KEYLESS: dict[str, Any] = {
+    "client_id": "https://chatgpt.com/oauth/client.json",
+    "client_name": "ChatGPT",
+    "redirect_uris": ["https://chatgpt.com/connector/oauth/abc"],
+    "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
+    "grant_types": ["authorization_code", "refresh_token"],
 }
+DOCUMENTS: dict[str, dict[str, Any]] = {
+    **{
+        client.name: dict(client.connection.document.value)
+        for client in CLIENTS
+        if client.connection is not None and client.connection.document is not None
+    },
+    "chatgpt without a key": KEYLESS,
+}
+WITH_KEYS = replace(
+    PUBLIC_CLIENT,
+    auth_methods=("none", "private_key_jwt"),
+    key_methods=("private_key_jwt",),
+    signing_algorithms=frozenset({"RS256"}),
+)
 
 
 def registration(**changes: Any) -> dict[str, Any]:
@@ -84,12 +64,22 @@ def document(**changes: Any) -> dict[str, Any]:
 
 @proves("S81", "accepts", "documents of real clients")
 @proves("S74", "accepts", "documents hold no secrets")
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", [name for name in DOCUMENTS if name != "chatgpt"])
 def test_the_documents_of_real_clients_are_accepted(name: str) -> None:
     metadata = parse_client_document(DOCUMENTS[name], DOCUMENTS[name]["client_id"], PUBLIC_CLIENT)
 
     assert metadata.token_endpoint_auth_method == "none"
     assert set(metadata.grant_types) <= {"authorization_code", "refresh_token"}
+
+
+@proves("S81", "accepts", "documents of real clients")
+def test_the_document_of_a_real_client_with_a_key_is_accepted() -> None:
+    document = DOCUMENTS["chatgpt"]
+
+    metadata = parse_client_document(document, document["client_id"], WITH_KEYS)
+
+    assert metadata.token_endpoint_auth_method == "private_key_jwt"
+    assert metadata.jwks_uri == "https://chatgpt.com/oauth/jwks.json"
 
 
 @proves("S81", "refuses", "documents of real clients")
@@ -99,12 +89,10 @@ def test_unknown_grant_types_do_not_replace_the_required_one() -> None:
 
 
 def test_cursor_can_register_three_kinds_of_redirect_uri() -> None:
-    uris = [
-        "cursor://anysphere.cursor-mcp/oauth/callback",
-        "https://www.cursor.com/agents/mcp/oauth/callback",
-        "http://localhost:8787/callback",
-    ]
+    (cursor,) = [client for client in CLIENTS if client.name == "cursor"]
+    uris = list(cursor.redirect_uris.value)
 
+    assert len(uris) == 3
     assert parse_registration(registration(redirect_uris=uris), POLICY).redirect_uris == tuple(uris)
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from doorward.idp.clients import ConnectionFacts
+from doorward.testing import PERSONAS, persona
 from tests.authserver.browser import answer_in, form_with, links_of
 from tests.authserver.conftest import StoppedClock
 from tests.authserver.document_fetcher import FakeDocumentFetcher
@@ -12,13 +14,9 @@ from tests.authserver.harness import CALLBACK, RESOURCE, claims_of
 from tests.authserver.upstream.conftest import Bridge, StartBridge, identity_provider
 from tests.authserver.upstream.test_presets import bridge_to
 from tests.ledger import proves
-from tests.wire.test_client_metadata import DOCUMENTS
+from tests.wire.test_client_metadata import DOCUMENTS, KEYLESS
 
-CURSOR = (
-    "cursor://anysphere.cursor-mcp/oauth/callback",
-    "https://www.cursor.com/agents/mcp/oauth/callback",
-    "http://localhost:8787/callback",
-)
+CURSOR = dict(persona("cursor").facts.registration_request.value)
 
 
 @dataclass(frozen=True)
@@ -31,19 +29,28 @@ class Shape:
     without: str = ""
 
 
-SHAPES = {
+def shape_of(facts: ConnectionFacts) -> Shape:
+    """Return the shape of a client as it is known."""
+    request = dict(facts.registration_request.value)
     # The port of a native client is another one each time, on the name localhost too.
-    "Claude Code": Shape("http://localhost:53682/callback", document="claude-code"),
-    # Its document lists the jwt-bearer grant.
-    "claude.ai": Shape("https://claude.ai/api/mcp/auth_callback", document="claude-ai"),
-    # Its document lists device_code, and a logo of another host.
-    "VS Code": Shape("http://127.0.0.1:61234/", document="vs-code"),
-    # Its document names several authentication methods and has no token_endpoint_auth_method.
-    "ChatGPT": Shape("https://chatgpt.com/connector/oauth/abc", document="chatgpt"),
-    "Cursor, in its own scheme": Shape(CURSOR[0], registration={"redirect_uris": [*CURSOR]}),
-    "Cursor, on loopback": Shape(CURSOR[2], registration={"redirect_uris": [*CURSOR]}),
+    uris = [uri.replace("{port}", "53682") for uri in request["redirect_uris"]]
+    return Shape(
+        redirect_uri=facts.redirect_uri.value.replace("{port}", "53682"),
+        document=None if facts.document is None else facts.document.value["client_id"],
+        registration={**request, "redirect_uris": uris},
+    )
+
+
+SHAPES = {
+    # ChatGPT authenticates with a key that it alone has.
+    **{str(one): shape_of(one.facts) for one in PERSONAS if str(one) != "chatgpt"},
+    # Its document named several authentication methods, and had no token_endpoint_auth_method.
+    "ChatGPT without a key": Shape(
+        "https://chatgpt.com/connector/oauth/abc", document=KEYLESS["client_id"]
+    ),
+    "Cursor, in its own scheme": Shape(CURSOR["redirect_uris"][0], registration=CURSOR),
     # Older clients know no resource; this server has exactly one.
-    "mcp-remote": Shape(
+    "mcp-remote without a resource": Shape(
         CALLBACK,
         registration={
             "client_uri": "https://github.com/geelen/mcp-remote",
@@ -60,7 +67,7 @@ async def signed_in(bridge: Bridge, shape: Shape) -> tuple[str, dict[str, Any]]:
     if shape.document is None:
         client = (await harness.register(**shape.registration))["client_id"]
     else:
-        client = DOCUMENTS[shape.document]["client_id"]
+        client = shape.document
     url = harness.authorize_url(client, redirect_uri=shape.redirect_uri, without=shape.without)
     page = await browser.open(url)
     if 'name="decision"' not in page.text:
@@ -80,7 +87,7 @@ async def signed_in(bridge: Bridge, shape: Shape) -> tuple[str, dict[str, Any]]:
 @pytest.fixture
 def documents() -> FakeDocumentFetcher:
     fetcher = FakeDocumentFetcher()
-    for document in DOCUMENTS.values():
+    for document in (*DOCUMENTS.values(), KEYLESS):
         fetcher.documents[document["client_id"]] = document
     return fetcher
 
