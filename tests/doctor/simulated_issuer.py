@@ -58,7 +58,10 @@ class SimulatedIssuer:
 
     def register(self, request: httpx2.Request) -> httpx2.Response:
         """Register a public client, unless its metadata is invalid."""
-        said = json.loads(request.content)
+        try:
+            said = json.loads(request.content)
+        except ValueError:
+            return json_answer({"error": "invalid_client_metadata"}, 400)
         uris = said.get("redirect_uris") or []
         if not uris or any("#" in one for one in uris):
             return json_answer({"error": "invalid_redirect_uri"}, 400)

@@ -6,7 +6,13 @@ import httpx2
 
 from doorward.doctor.findings.finding import Blame
 from tests.doctor.broken.broken import Set
-from tests.doctor.healthy import issuer, only_client_documents, only_pre_registered, plain
+from tests.doctor.healthy import (
+    issuer,
+    issuer_with_path,
+    only_client_documents,
+    only_pre_registered,
+    plain,
+)
 from tests.doctor.simulated_issuer import PRE_REGISTERED
 from tests.doctor.world import World, fixed, json_answer, page
 
@@ -116,7 +122,20 @@ def registration_needs_an_administrator() -> World:
     return world
 
 
-@SET.gives("registration-fails", Blame.ISSUER)
+@SET.gives("registration-closed", Blame.ISSUER)
+def keycloak_trusts_no_host() -> World:
+    world = issuer_with_path()
+
+    def register(request: httpx2.Request) -> httpx2.Response:
+        if request.content == b"{":
+            return json_answer({"error": "invalid_client_metadata"}, 400)
+        return json_answer({"error": "insufficient_scope"}, 403)
+
+    world.on("POST", world.issuer + "/register", register)
+    return world
+
+
+@SET.gives("registration-fails", Blame.ISSUER, sign_in="paste")
 def registration_crashes() -> World:
     world = plain()
     world.on("POST", REGISTER, fixed(500))

@@ -63,8 +63,8 @@ class RegistrationView:
     """
     The ways to a client id.
 
-    ``refused`` are answers to registrations that every server must refuse: they show whether
-    unknown clients are heard at all. ``documents`` is whether client ID metadata documents are
+    ``refused`` are answers to requests that no server can register: they show whether unknown
+    clients are heard at all. ``documents`` is whether client ID metadata documents are
     supported. ``registered`` is a real registration, made for a sign-in that the user asked for.
     """
 

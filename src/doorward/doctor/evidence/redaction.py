@@ -62,6 +62,12 @@ class Redactor:
             if secret and len(secret) >= 6:
                 self._secrets |= {secret, quote(secret, safe="")}
 
+    def learn(self, document: Mapping[str, Any]) -> None:
+        """Hide the tokens and secrets in a received ``document``, wherever they come again."""
+        for name, value in document.items():
+            if isinstance(value, str) and name.lower().endswith(("_token", "_secret", "_code")):
+                self.hide(value)
+
     def text(self, text: str, limit: int | None = LONGEST_EXCERPT) -> str:
         """Return ``text`` in one visible line, without secrets."""
         return visible_line(self.clean(text), limit)

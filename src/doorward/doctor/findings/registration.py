@@ -48,8 +48,7 @@ FINDINGS = (
         blame=Blame.ISSUER,
         severity=Severity.SOME,
         title="The registration endpoint fails ({answer}).",
-        cause="It ends an invalid request with an error of its own, instead of an answer. A valid one "
-        "may fail too.",
+        cause="The issuer ends the registration of a client with an error of its own.",
         fix="Find the request in the issuer's log.",
         seen_as=_SEEN,
     ),

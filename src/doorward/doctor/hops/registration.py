@@ -8,15 +8,15 @@ from doorward.doctor.evidence.exchange import Exchange
 from doorward.doctor.hops.hop import Hop
 from doorward.doctor.hops.registered_client import register, unregister
 from doorward.doctor.probe.probe import Probe, Question
-from doorward.idp.probe.attempts import INVALID_REGISTRATION, NEARLY_VALID_REGISTRATION
+from doorward.idp.probe.attempts import NEARLY_VALID_REGISTRATION
 
 
 async def observe(probe: Probe, evidence: Evidence) -> Evidence:
     """
     Return the evidence with the ways that the issuer offers.
 
-    Sends registrations that every server must refuse. Only a sign-in that the user asked for needs a
-    real one.
+    Sends nothing that a server could register. Only a sign-in that the user asked for needs a real
+    registration.
 
     Spec: RFC 7591 §3; RFC 7592 §2.3
     """
@@ -30,29 +30,33 @@ async def observe(probe: Probe, evidence: Evidence) -> Evidence:
         auth_methods=tuple(map(str, methods)) if isinstance(methods, list) else None,
     )
     if isinstance(endpoint, str):
-        view = replace(view, refused=await _refused(probe, endpoint))
+        view = replace(view, refused=await _refused(probe, endpoint, evidence.issuer.issuer))
         if _needs_client(probe):
             view = replace(view, registered=await register(probe, endpoint))
     return replace(evidence, registration=view)
 
 
-async def _refused(probe: Probe, endpoint: str) -> tuple[Exchange, ...]:
-    """Return the answers; Keycloak validates a request before its policies, so it gets two."""
-    tries = []
-    for registration in (INVALID_REGISTRATION, NEARLY_VALID_REGISTRATION):
-        answer = await probe.send(
-            Question(
-                purpose="registration that must be refused",
-                url=endpoint,
-                method="POST",
-                json=dict(registration),
-            )
+async def _refused(probe: Probe, endpoint: str, issuer: str) -> tuple[Exchange, ...]:
+    """
+    Return the answers to a registration that is no JSON, so that no server can register anything.
+
+    A server that lets in administrators alone refuses it for that reason. Keycloak reads a request
+    before its policies decide, so it gets a second one: with a redirect URI that it never accepts.
+    """
+    purpose = "registration that must be refused"
+    headers = {"Content-Type": "application/json"}
+    malformed = Question(
+        purpose=purpose, url=endpoint, method="POST", headers=headers, content=b"{"
+    )
+    tries = [(await probe.send(malformed)).exchange]
+    if "/realms/" in issuer and tries[0].status == 400:
+        question = Question(
+            purpose=purpose, url=endpoint, method="POST", json=dict(NEARLY_VALID_REGISTRATION)
         )
+        answer = await probe.send(question)
         tries.append(answer.exchange)
         if answer.exchange.status in (200, 201):
             await unregister(probe, endpoint, answer)
-        if answer.exchange.error_code() != "invalid_client_metadata":
-            break
     return tuple(tries)
 
 

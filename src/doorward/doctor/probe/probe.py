@@ -27,7 +27,7 @@ _SECONDS_TO_CONNECT = 8.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """
-    A request to send: ``json`` or ``form`` is its body, ``token`` its bearer token.
+    A request to send: ``json``, ``form`` or ``content`` is its body, ``token`` its bearer token.
 
     With ``headers_only`` the body of the answer is not read, for streams that stay open.
     ``seconds`` is a shorter deadline than that of the budget.
@@ -39,6 +39,7 @@ class Question:
     headers: Mapping[str, str] = field(default_factory=dict)
     json: Any = None
     form: Mapping[str, str] | None = field(default=None, repr=False)
+    content: bytes | None = None
     token: str | None = field(default=None, repr=False)
     headers_only: bool = False
     seconds: float | None = None
@@ -109,6 +110,7 @@ class Probe:
         request = self._request(question)
         record["sent"] = self.redactor.headers(dict(request.headers))
         response = await self._http.send(request, stream=True)
+        self._learn_from(response.headers)
         try:
             record |= {
                 "status": response.status_code,
@@ -120,6 +122,7 @@ class Probe:
                 await response.aclose()
         media_type = response.headers.get("content-type", "").lower()
         document = document_in(body, is_stream=media_type.startswith("text/event-stream"))
+        self.redactor.learn(document or {})
         record |= {
             "document": None if document is None else self.redactor.document(document),
             "body": "" if document is not None else self.redactor.text(excerpt(body), LONGEST_PAGE),
@@ -129,6 +132,12 @@ class Probe:
         raw = {name.lower(): value for name, value in response.headers.items()}
         return self._recorded(record, lambda kept: Answer(kept, document or {}, raw))
 
+    def _learn_from(self, headers: httpx2.Headers) -> None:
+        # A server can repeat a cookie in a body, or in a later answer.
+        cookies = (line.partition(";")[0] for line in headers.get_list("set-cookie"))
+        values = (pair.partition("=")[2].strip() for pair in cookies)
+        self.redactor.hide(*values, headers.get("mcp-session-id"))
+
     def _request(self, question: Question) -> httpx2.Request:
         headers = {
             "User-Agent": USER_AGENT,
@@ -136,7 +145,7 @@ class Probe:
             "Accept-Encoding": "identity",
             **question.headers,
         }
-        content: bytes | None = None
+        content = question.content
         if question.json is not None:
             content = json_text.dumps(question.json, separators=(",", ":")).encode()
             headers.setdefault("Content-Type", "application/json")

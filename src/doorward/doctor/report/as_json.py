@@ -22,6 +22,7 @@ def as_json(report: Report, exchanges: Sequence[Exchange]) -> dict[str, Any]:
         "requests": [_exchange(one) for one in exchanges],
         "seconds": report.seconds,
         "incomplete": report.spent or None,
+        "remarks": list(report.remarks),
         "left_behind": list(report.left_behind),
     }
 

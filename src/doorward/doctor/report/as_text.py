@@ -89,6 +89,7 @@ def _summary(report: Report) -> str:
         lines.append(f"First rung that fails: {failure.title}.")
     elif not report.entries:
         lines.append("Nothing found.")
+    lines += report.remarks
     lines += [f"LEFT BEHIND: {one}" for one in report.left_behind]
     if report.spent:
         lines.append(f"Stopped early: the limit of {report.spent} is used up.")

@@ -54,6 +54,7 @@ class Report:
     seconds: float
     spent: str
     left_behind: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def first_failure(self) -> Rung | None:
@@ -89,7 +90,17 @@ def build_report(
         seconds=round(sum(one.seconds for one in evidence.exchanges), 1),
         spent=evidence.spent,
         left_behind=tuple(redactor.text(one) for one in left_behind),
+        remarks=_remarks(evidence),
     )
+
+
+def _remarks(evidence: Evidence) -> tuple[str, ...]:
+    endpoint = evidence.endpoint
+    if endpoint is not None and endpoint.is_open and endpoint.first_refusal is None:
+        return ("The server answers without a token, so clients start no sign-in.",)
+    if evidence.sign_in_kind == "none" and evidence.authorize is not None:
+        return ("Not signed in: --sign-in also examines the token, the calls and the refresh.",)
+    return ()
 
 
 def _rung(hop: Hop, reached: tuple[str, ...], entries: list[Entry]) -> Rung:

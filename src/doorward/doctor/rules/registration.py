@@ -3,13 +3,14 @@
 from doorward.doctor.evidence.before_sign_in import RegistrationView
 from doorward.doctor.evidence.evidence import Evidence
 from doorward.doctor.evidence.exchange import Exchange
+from doorward.doctor.rules import answers
 from doorward.doctor.rules.connection import told
 from doorward.doctor.rules.rule import Found, RuleBook
 from doorward.idp.clients import CLIENTS
-from doorward.idp.facts import Answer
-from doorward.idp.probe.attempts import judge_registration
 
 BOOK = RuleBook()
+_ABSENT = (404, 405, 410, 501)
+_CLOSED = ("access_denied", "insufficient_scope", "invalid_token", "unauthorized")
 _SAID = ("dynamic client registration", "registration_endpoint", "does not support registration")
 
 
@@ -22,7 +23,7 @@ def _view(evidence: Evidence) -> RegistrationView:
 def registration_absent(evidence: Evidence) -> Found | None:
     """Find an endpoint that is not there."""
     last = _view(evidence).last
-    if last is None or _judged(last) is not Answer.NO:
+    if last is None or last.status not in _ABSENT:
         return None
     return Found(observed=(told(last),), values={"answer": last.answered})
 
@@ -31,32 +32,24 @@ def registration_absent(evidence: Evidence) -> Found | None:
 def registration_closed(evidence: Evidence) -> Found | None:
     """Find an endpoint for others than MCP clients."""
     view = _view(evidence)
-    last = view.registered if _was_refused(view.registered) else view.last
-    if last is None or _judged(last) is not Answer.PARTLY:
-        return None
-    # A real registration that works is the better witness.
-    if view.registered is not None and view.registered.status in (200, 201):
+    last = view.registered if view.registered is not None else view.last
+    if last is None or not _is_closed(last):
         return None
     told_error = f"{told(last)} {last.error_code()}".strip()
     answer = f"{last.status} {last.error_code()}".strip()
     return Found(observed=(told_error,), values={"answer": answer})
 
 
-def _was_refused(exchange: Exchange | None) -> bool:
-    return exchange is not None and exchange.status in (400, 401, 403)
-
-
-def _judged(exchange: Exchange) -> Answer | None:
-    if exchange.status is None:
-        return None
-    return judge_registration(exchange.status, exchange.error_code()).answer
+def _is_closed(exchange: Exchange) -> bool:
+    if answers.is_edge_page(exchange):
+        return False
+    return exchange.status in (401, 403) or exchange.error_code() in _CLOSED
 
 
 @BOOK.rule("registration-fails", needs=["registration"])
 def registration_fails(evidence: Evidence) -> Found | None:
-    """Find an endpoint that crashes, for a valid registration too if one was sent."""
-    view = _view(evidence)
-    last = view.registered or view.last
+    """Find an endpoint that crashes at a valid registration; what malformed ones do shows nothing."""
+    last = _view(evidence).registered
     if last is None or last.status is None or last.status < 500:
         return None
     return Found(observed=(told(last),), values={"answer": last.answered})
