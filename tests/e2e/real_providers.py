@@ -1,12 +1,20 @@
-"""Identity providers that others wrote, each with one person and one client: our authorization server."""
+"""
+Identity providers, each with one person and one client: our authorization server.
 
+Others wrote them; the last is a Doorward too.
+"""
+
+import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 from starlette.applications import Starlette
@@ -14,6 +22,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from doorward import Allow, AuthorizationServer
+from doorward.authserver import AuthServerSettings, ConfiguredClient, IdentityProvider
+from doorward.authserver.grants.active_grants import end_grants
+from doorward.authserver.store.engine import Store
+from doorward.authserver.store.schema import grants
+from doorward.authserver.users.users import Users
 from tests.e2e.processes import free_port, started
 from tests.idp import running_hydra
 from tests.idp.listening import Application, listening
@@ -33,13 +47,13 @@ class RealProvider:
     One provider. ``settings`` are those of ``IdentityProvider``.
 
     ``disable`` closes the account there, ``revoke`` takes back what the person allowed our server,
-    and ``sign_out`` signs the person out there, which the provider tells us.
+    and ``sign_out`` signs the person out there, which the provider tells us, if it can.
     """
 
     settings: dict[str, Any]
     disable: Callable[[], object]
     revoke: Callable[[], object]
-    sign_out: Callable[[], object]
+    sign_out: Callable[[], object] | None = None
     username: str = USERNAME
     password: str = PASSWORD
 
@@ -205,6 +219,79 @@ def hydra(port: int, folder: Path) -> Iterator[RealProvider]:
             revoke=lambda: running.end_consents(USERNAME),
             sign_out=lambda: running.end_session(shown.sessions[-1]),
         )
+
+
+@contextmanager
+def doorward(
+    port: int, folder: Path, *, own_port: int | None = None, **changes: Any
+) -> Iterator[RealProvider]:
+    """Another Doorward for our server on ``port``: known by its issuer alone."""
+    issuer = f"http://localhost:{own_port or free_port()}"
+    settings = AuthServerSettings(
+        issuer=issuer, resources=(), openid=True, registration="closed",
+        database_url=f"sqlite+aiosqlite:///{folder}/provider.db",
+        secret_file=folder / "provider.secret",
+        clients=(
+            ConfiguredClient(
+                client_id=CLIENT_ID, secret=SECRET, auth_method="client_secret_basic",
+                redirect_uris=(callback_url(port, "sso"),),
+            ),
+        ),
+        **changes,
+    )  # fmt: skip
+
+    @asynccontextmanager
+    async def build(_base: str) -> AsyncIterator[Application]:
+        provider = AuthorizationServer(settings)
+        await provider.start()
+        if settings.has_own_users:
+            email = f"{USERNAME}@example.com"
+            await provider.users.add(USERNAME, PASSWORD, (), (), "Una Example", email)
+        yield provider.app
+        await provider.aclose()
+
+    async def close_account() -> None:
+        async with _store_of(settings) as store:
+            await Users(store, time.time).disable(USERNAME)
+
+    async def take_back() -> None:
+        async with _store_of(settings) as store, store.writing() as connection:
+            await end_grants(connection, grants.c.client_id == CLIENT_ID, "user", time.time())
+
+    with listening(build, urlsplit(issuer).port or 0):
+        yield RealProvider(
+            settings={"issuer": issuer},
+            disable=lambda: _run(close_account()),
+            revoke=lambda: _run(take_back()),
+        )
+
+
+@contextmanager
+def doorward_behind_doorward(port: int, folder: Path) -> Iterator[RealProvider]:
+    """Another Doorward that itself signs people in at Node oidc-provider."""
+    own_port = free_port()
+    with oidc_provider(own_port, folder) as behind:
+        provider = IdentityProvider(
+            **behind.settings,
+            client_id=CLIENT_ID,
+            client_secret=SECRET,
+            allow=Allow(domains={"example.com"}),
+        )
+        with doorward(port, folder, own_port=own_port, identity_providers=(provider,)) as running:
+            yield running
+
+
+@asynccontextmanager
+async def _store_of(settings: AuthServerSettings) -> AsyncIterator[Store]:
+    store = Store(settings.database_url)
+    yield store
+    await store.aclose()
+
+
+def _run(change: Coroutine[Any, Any, None]) -> None:
+    """Run it on a loop of its own: the caller may be on one."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, change).result()
 
 
 Start = Callable[[int, Path], AbstractContextManager[RealProvider]]

@@ -1,7 +1,7 @@
 """
-Stock clients, unpatched, sign in through our authorization server at providers that others wrote.
+Stock clients, unpatched, sign in through our authorization server at providers that really run.
 
-No provider registers an MCP client, or knows anything of the MCP server. Each has one confidential
+Others wrote them; the last is a Doorward too. No provider registers an MCP client, or knows anything of the MCP server. Each has one confidential
 client: ours.
 """
 
@@ -32,11 +32,13 @@ from tests.keycloak.running import RunningKeycloak
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 needs_node = pytest.mark.needs("node-clients")
 
-PROVIDERS = (
+# These tell us when somebody signs out there.
+TELLING = (
     pytest.param("keycloak", marks=pytest.mark.needs("keycloak")),
     pytest.param("oidc_provider", id="oidc-provider", marks=needs_node),
     pytest.param("hydra", marks=pytest.mark.needs("hydra")),
 )
+PROVIDERS = (*TELLING, pytest.param("doorward"))
 DRIVERS = (
     pytest.param(PYTHON_SDK, id="python-sdk"),
     pytest.param(FASTMCP, id="fastmcp"),
@@ -175,6 +177,20 @@ def test_a_stock_client_signs_in_at_a_provider_through_doorward(
     assert record.pages[0][:2] == ["consent", "sign-in"]
 
 
+@needs_node
+def test_a_stock_client_signs_in_at_a_provider_behind_two_doorwards(
+    open_bridge: OpenBridge,
+) -> None:
+    bridge = open_bridge("doorward_behind_doorward")
+
+    with bridge.serving():
+        record = run(PYTHON_SDK, bridge.errand())
+
+    assert record.admin_tool_answer == "what the tool knows", record.admin_tool_error
+    # Each of the two asks before it sends the browser on.
+    assert record.pages[0][:3] == ["consent", "consent", "sign-in"]
+
+
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("end", ["disable", "revoke"])
 async def test_access_ends_at_the_next_refresh_when_the_provider_says_so(
@@ -206,7 +222,7 @@ async def test_access_ends_at_the_next_refresh_when_the_provider_says_so(
     assert len({first.access_token, second.access_token, third.access_token}) == 3
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("provider", TELLING)
 async def test_access_ends_at_once_when_the_provider_signs_the_user_out(
     open_bridge: OpenBridge, provider: str
 ) -> None:
@@ -221,6 +237,7 @@ async def test_access_ends_at_once_when_the_provider_signs_the_user_out(
             await connection.client.call_tool("who_am_i", {})
             tokens = token_store.tokens_for(bridge.url)
             assert tokens is not None
+            assert bridge.provider.sign_out is not None
             bridge.provider.sign_out()
             with pytest.raises(SignInFailed):
                 await connection.sign_in.refresh(bridge.url, tokens)

@@ -19,6 +19,11 @@ async def keys_of(harness: AuthServerHarness) -> dict[str, Any]:
     return found
 
 
+def guard_of(harness: AuthServerHarness, clock: StoppedClock) -> Verifier:
+    """Return what an MCP server of this issuer verifies tokens with."""
+    return Verifier([harness.server.trusted_issuer(harness.resource)], clock=clock)
+
+
 # joserfc calls EdDSA deprecated in favour of a name that clients do not use yet.
 @pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
@@ -135,15 +140,13 @@ async def test_a_code_of_another_client_brings_no_id_token(
 
 
 async def test_an_id_token_is_no_access_token_anywhere(
-    provider: AuthServerHarness, application: Application
+    provider: AuthServerHarness, application: Application, clock: StoppedClock
 ) -> None:
     tokens = await application.sign_in()
     id_token = tokens.body["id_token"]
 
     with pytest.raises(TokenRejected) as refused:
-        await Verifier([provider.server.trusted_issuer(provider.resource)]).verify(
-            id_token.encode()
-        )
+        await guard_of(provider, clock).verify(id_token.encode())
     at_userinfo = await application.userinfo(id_token)
 
     assert refused.value.code == "wrong-type"
@@ -152,15 +155,13 @@ async def test_an_id_token_is_no_access_token_anywhere(
 
 
 async def test_an_access_token_of_a_sign_in_opens_no_mcp_server(
-    provider: AuthServerHarness, application: Application
+    provider: AuthServerHarness, application: Application, clock: StoppedClock
 ) -> None:
     tokens = await application.sign_in()
     claims = claims_of(tokens.access)
 
     with pytest.raises(TokenRejected) as refused:
-        await Verifier([provider.server.trusted_issuer(provider.resource)]).verify(
-            tokens.access.encode()
-        )
+        await guard_of(provider, clock).verify(tokens.access.encode())
 
     assert refused.value.code == "wrong-audience"
     assert claims["aud"] == provider.issuer

@@ -6,12 +6,14 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from doorward.authserver.client_auth_methods import AuthMethodName
+from doorward.authserver.server import AuthorizationServer
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.settings.configured_client import ConfiguredClient
 from doorward.authserver.settings.resource import Resource
 from doorward.errors import ConfigurationError
 from tests.authserver.browser import answer_in, form_with
 from tests.authserver.conftest import StartAuthServer, StoppedClock
+from tests.authserver.databases import Databases
 from tests.authserver.harness import (
     CALLBACK,
     ISSUER,
@@ -345,3 +347,24 @@ async def test_a_sign_in_ends_when_the_operator_switches_the_provider_off(
     refused = await off.refresh(application.client_id, tokens.refresh)
 
     assert refused.body["error"] == "invalid_grant"
+
+
+async def test_a_provider_without_an_mcp_server_signs_in_to_applications_alone(
+    clock: StoppedClock, databases: Databases
+) -> None:
+    settings = AuthServerSettings(
+        issuer=ISSUER, resources=(), openid=True, **await databases.settings()
+    )
+    server = AuthorizationServer(settings, clock=clock)
+    await server.start()
+    harness = AuthServerHarness(server, clock, [])
+    await harness.add_user("alice", scopes=())
+    application = Application(harness, (await harness.register())["client_id"])
+
+    tokens = await application.sign_in()
+    other = await application.answer(resource=RESOURCE)
+    none = await application.answer(scope="mcp:read")
+    await server.aclose()
+
+    assert "id_token" in tokens.body
+    assert other["error"] == none["error"] == "invalid_target"

@@ -1,5 +1,6 @@
 """The callback takes one answer, of one provider, in one browser."""
 
+import json
 from typing import Any
 
 import httpx2
@@ -344,3 +345,18 @@ async def test_sign_ins_that_begin_are_limited_by_address(start_bridge: StartBri
 
     assert [one.status_code for one in answers] == [303, 303, 429]
     assert int(answers[2].headers["retry-after"]) > 0
+
+
+async def test_a_token_response_counts_by_its_body_whatever_it_is_called(bridge: Bridge) -> None:
+    harness, browser = bridge.harness, bridge.harness.browser()
+    client = (await harness.register())["client_id"]
+    redirect = await bridge.to_provider(browser, client)
+    callback = bridge.provider.callback(redirect.headers["location"])
+    tokens = bridge.provider._tokens(bridge.provider.authorizations[0]["nonce"])
+    bridge.provider.broken = FetchResponse(
+        200, {"content-type": "text/plain"}, json.dumps(tokens).encode(), None
+    )
+
+    back = await browser.open(callback)
+
+    assert "code" in answer_in(back.headers["location"])

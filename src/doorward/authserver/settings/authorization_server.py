@@ -178,11 +178,11 @@ def _allowed_hosts(settings: AuthServerSettings) -> None:
 
 
 def _resources(settings: AuthServerSettings) -> None:
-    if not settings.resources:
+    if not settings.resources and not settings.openid:
         raise ConfigurationError(
             "no-resource",
             "The authorization server has no resource to issue tokens for.",
-            "Set resources to at least one Resource with a uri and scopes.",
+            "Set resources to at least one Resource with a uri and scopes, or openid to True.",
         )
     for resource in settings.resources:
         address.require_resource(resource.uri)

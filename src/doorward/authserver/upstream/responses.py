@@ -66,7 +66,8 @@ def read_tokens(name: str, response: FetchResponse, *, now: float) -> ProviderTo
     Return the tokens in a token response of the provider called ``name``.
 
     Only a named OAuth error is a refusal. Everything else that is not a token response is an outage:
-    a gateway's HTML page must not end anybody's session.
+    a gateway's HTML page must not end anybody's session. The body decides, and not its media type:
+    it is read as one JSON object, and as nothing else, whatever the provider calls it.
 
     Raises:
         ProviderUnavailable: 503.
