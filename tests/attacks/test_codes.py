@@ -198,10 +198,13 @@ async def test_a_used_refresh_token_is_worth_nothing(harness: AuthServerHarness)
     "The attacker registers a client with the roles of an administrator, which a mapper writes into"
     " its tokens.",
     "CVE-2026-96547",
-    Defence("doorward.authserver.authorize.consent:grantable_scopes", {" & user.scopes": ""}),
+    Defence(
+        "doorward.authserver.authorize.consent:grantable_scopes",
+        {" & held_scopes(settings, user, authorization.resource)": ""},
+    ),
     Defence(
         "doorward.authserver.token.code_grant:_tokens",
-        {"grant.scopes & user.scopes": "grant.scopes"},
+        {" & held_scopes(services.settings, user, grant.resource)": ""},
     ),
 )
 async def test_a_registration_gives_no_scope_that_its_user_does_not_hold(

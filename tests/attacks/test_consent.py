@@ -76,7 +76,7 @@ async def test_consent_in_the_attackers_browser_does_not_count_in_the_victims(
         {
             "    page = pages.ConsentPage(": "    if remembered:\n        return await"
             " complete_authorization(services, authorization, client, user,"
-            " (transaction, browser))\n    page = pages.ConsentPage("
+            " (transaction, browser), authentication=Authentication(time=None))\n    page = pages.ConsentPage("
         },
     ),
 )
@@ -96,7 +96,8 @@ async def test_a_consent_from_before_needs_a_click(harness: AuthServerHarness) -
         "doorward.authserver.authorize.endpoint:AuthorizeEndpoint._ask",
         {
             "return await consent_page(services, transaction, client, user, browser)": "return await"
-            " complete_authorization(services, authorization, client, user, (transaction, browser))"
+            " complete_authorization(services, authorization, client, user,"
+            " (transaction, browser), authentication=Authentication(time=None))"
         },
     ),
 )

@@ -96,7 +96,7 @@ def a_refresh_token_works_for_another_client(patch: pytest.MonkeyPatch) -> None:
 
 
 def scopes_that_a_user_lost_stay(patch: pytest.MonkeyPatch) -> None:
-    async def as_granted(connection: Any, grant: Any, requested: Any) -> Any:
+    async def as_granted(connection: Any, _settings: Any, grant: Any, requested: Any) -> Any:
         user = await users.find_user(connection, grant.user_id)
         return user, grant.scopes if requested is None else requested
 
