@@ -45,3 +45,4 @@ def test_no_bad_token_is_accepted(server: RunningServer, every_bad_token: BadTok
     answer = server.answer_to(server.bad_token(every_bad_token.name))
 
     assert answer.status_code == 401
+    assert server.decisions[-1].decision == "refused"

@@ -223,13 +223,40 @@ def test_a_route_of_fastapi_is_called_as_a_user() -> None:
 
 async def test_the_guard_trusts_its_own_issuer_again_after_the_test() -> None:
     made = orders()
-    before = made.guard.pipeline.verifier
+    before = made.guard.pipeline.verifier, made.guard.pipeline.audit_sink
     async with ServerUnderTest(made.app, LocalProvider(made.guard)) as under_test:
-        assert made.guard.pipeline.verifier is not before
+        assert made.guard.pipeline.verifier is not before[0]
         token = under_test.as_user("alice", scopes=SCOPES).token
         assert (await under_test.answer_to(token)).status_code == 200
 
-    assert made.guard.pipeline.verifier is before
+    assert (made.guard.pipeline.verifier, made.guard.pipeline.audit_sink) == before
+
+
+@pytest.mark.parametrize("status", [200, 400, 404])
+async def test_a_modern_client_falls_back_where_the_server_is_older(status: int) -> None:
+    made = orders()
+    answer = b'{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"Method not found"}}'
+
+    async def older(scope: Any, receive: Any, send: Any) -> None:
+        headers = dict(scope.get("headers", ()))
+        if b"authorization" in headers and headers.get(b"mcp-protocol-version") == b"2026-07-28":
+            kind = [(b"content-type", b"application/json")]
+            await send({"type": "http.response.start", "status": status, "headers": kind})
+            await send({"type": "http.response.body", "body": answer})
+            return
+        await made.app(scope, receive, send)
+
+    async with ServerUnderTest(older, LocalProvider(made.guard)) as under_test:
+        connected = await persona("chatgpt").connect(under_test)
+
+    assert connected.version == "2025-11-25"
+    assert connected.tools == ("whoami",)
+
+
+def test_a_refusal_has_its_reason(server: RunningServer) -> None:
+    server.answer_to(server.bad_token("expired"))
+
+    assert server.decisions[-1].reason == "outside-lifetime"
 
 
 async def test_several_personas_connect_at_once() -> None:

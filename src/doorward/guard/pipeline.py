@@ -79,7 +79,7 @@ class Pipeline:
         self.verifier = verifier
         self.proof_check = proof_check
         self.challenge = challenge
-        self._audit = audit
+        self.audit_sink = audit
         self._clock = clock
         self._hides = hides
         self._started = False
@@ -206,7 +206,7 @@ class Pipeline:
         served: bool = False,
     ) -> None:
         """Write one audit event about ``request``."""
-        self._audit(
+        self.audit_sink(
             audit.event(
                 time=self._clock(),
                 correlation_id=request.correlation_id,

@@ -10,7 +10,7 @@ import httpx2
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from doorward.client.mcp.client import Tool, ToolResult
-from doorward.guard import Guard
+from doorward.guard import AuditEvent, Guard
 from doorward.net.client_authentication import ClientCredential
 from doorward.testing.in_process.provider import USERS, LocalProvider
 from doorward.testing.in_process.server import ServerUnderTest, UserClient
@@ -54,6 +54,11 @@ class RunningServer:
     def url(self) -> str:
         """The URL of the MCP endpoint."""
         return self.server.url
+
+    @property
+    def decisions(self) -> list[AuditEvent]:
+        """What the guard decided, with the reason of each refusal; empty without a provider."""
+        return [] if self.server.provider is None else self.server.provider.decisions
 
     def as_user(
         self, name: str, *, scopes: Collection[str] = (), roles: Collection[str] = (), **claims: Any

@@ -8,7 +8,7 @@ from typing import Any, Self
 from doorward.authserver import AuthorizationServer, AuthServerSettings, Limits, Resource
 from doorward.authserver.events import ServerEvent
 from doorward.errors import ConfigurationError
-from doorward.guard import Guard
+from doorward.guard import AuditEvent, Guard
 from doorward.guard.scopes import scopes_of
 from doorward.testing.in_process.documents import ClientDocuments
 from doorward.testing.in_process.network import Site
@@ -32,7 +32,8 @@ class LocalProvider:
     It has the name of the guard's first issuer, and as long as it runs, the guard trusts it alone.
     So a test needs no network and no tenant. ``users`` are the names of those who can sign in, with
     their scopes; a name without scopes may grant all of the guard's. ``registration`` ``"closed"``
-    offers no dynamic registration, ``documents`` ``False`` no client ID metadata documents.
+    offers no dynamic registration, ``documents`` ``False`` no client ID metadata documents. ``decisions``
+    are what the guard decided, and ``events`` what the provider did.
 
     Does not copy the token format of your provider: tokens are RFC 9068 access tokens.
 
@@ -57,7 +58,8 @@ class LocalProvider:
             )
         self.issuer = guard.issuers[0].issuer
         self.resource = guard.resource
-        self._guard, self._before = guard, guard.pipeline.verifier
+        self._guard = guard
+        self._before = guard.pipeline.verifier, guard.pipeline.audit_sink
         self._users: dict[str, Collection[str]] = (
             dict(users) if isinstance(users, Mapping) else dict.fromkeys(users, ())
         )
@@ -65,6 +67,7 @@ class LocalProvider:
         self._documents, self._settings, self._clock = documents, settings, clock
         self.mint = TokenMint(self.issuer, guard.resource, clock=clock)
         self.events: list[ServerEvent] = []
+        self.decisions: list[AuditEvent] = []
         self._server: AuthorizationServer | None = None
 
     @property
@@ -85,6 +88,7 @@ class LocalProvider:
             keys=LocalKeys(self._keys, clock=self._clock),
         )
         self._guard.pipeline.verifier = Verifier([trusted], clock=self._clock)
+        self._guard.pipeline.audit_sink = self.decisions.append
         return self
 
     async def start(self) -> None:
@@ -111,7 +115,7 @@ class LocalProvider:
         return {"keys": [*signed_in, *self.mint.jwks()["keys"]]}
 
     async def __aexit__(self, *_error: object) -> None:
-        self._guard.pipeline.verifier = self._before
+        self._guard.pipeline.verifier, self._guard.pipeline.audit_sink = self._before
         if self._server is not None:
             server, self._server = self._server, None
             await server.aclose()

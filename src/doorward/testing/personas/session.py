@@ -94,7 +94,8 @@ class PersonaSession:
         """
         answer = await self._open(token)
         older = [one for one in self._http.facts.versions.value if one in LEGACY_VERSIONS]
-        if self.is_modern and older and answer.response.status_code in (400, 404, 405):
+        challenged = answer.response.status_code in (401, 403)
+        if self.is_modern and older and answer.result is None and not challenged:
             self.version = older[0]
             answer = await self._open(token)
         return answer
