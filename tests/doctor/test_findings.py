@@ -8,7 +8,7 @@ from doorward.doctor.evidence.evidence import Evidence
 from doorward.doctor.findings.catalog import FINDINGS
 from doorward.doctor.hops.ladder import LADDER
 from doorward.doctor.rules.all_rules import RULES
-from tests.doctor.broken import before_sign_in, discovery, reaching, signed_in
+from tests.doctor.broken import before_sign_in, clients, discovery, reaching, signed_in
 from tests.doctor.broken.broken import Broken
 from tests.doctor.healthy import HEALTHY, only_client_documents, only_pre_registered
 from tests.doctor.simulated_issuer import PRE_REGISTERED
@@ -20,6 +20,7 @@ BROKEN = (
     *discovery.SET.broken,
     *before_sign_in.SET.broken,
     *signed_in.SET.broken,
+    *clients.SET.broken,
 )
 
 # An open server's calls show nothing about a token.

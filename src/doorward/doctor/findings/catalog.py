@@ -3,6 +3,7 @@
 from doorward.doctor.findings import (
     authorize,
     challenge,
+    clients,
     connection,
     cors,
     edge,
@@ -29,6 +30,7 @@ _TABLES = (
     registration.FINDINGS,
     authorize.FINDINGS,
     signed_in.FINDINGS,
+    clients.FINDINGS,
 )
 
 FINDINGS: dict[str, Finding] = {one.code: one for table in _TABLES for one in table}

@@ -4,6 +4,7 @@ from doorward.doctor.rules import (
     authorize,
     calls,
     challenge,
+    clients,
     connection,
     cors,
     edge,
@@ -33,6 +34,7 @@ _BOOKS = (
     token.BOOK,
     calls.BOOK,
     refresh.BOOK,
+    clients.BOOK,
 )
 
 RULES: tuple[Rule, ...] = tuple(rule for book in _BOOKS for rule in book.rules)
