@@ -17,6 +17,7 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from html import escape
 from typing import Any
@@ -43,6 +44,12 @@ _PAGE = """<!doctype html><html lang="en"><title>Sign In</title><h1>Sign In</h1>
 <button type="submit">Sign In</button></form></html>"""
 
 
+@cache
+def _first_key() -> PrivateKey:
+    """Return the key of every new organization: generating one takes longer than a test."""
+    return PrivateKey.generate("RS256")
+
+
 @dataclass
 class Asgardeo:
     """
@@ -59,7 +66,7 @@ class Asgardeo:
     audiences: tuple[str, ...] = ()
     agent: str | None = None
     clock: Callable[[], float] = time.time
-    key: PrivateKey = field(default_factory=lambda: PrivateKey.generate("RS256"))
+    key: PrivateKey = field(default_factory=_first_key)
     key_fetches: int = 0
     _codes: dict[str, Mapping[str, str]] = field(default_factory=dict)
     _refresh: dict[str, tuple[str, str]] = field(default_factory=dict)

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
 
 import httpx2
 
@@ -103,8 +104,13 @@ async def _signed_with_the_public_key(caller: Caller) -> bool:
     return await _echoes(caller, f"{message.decode()}.{encode_segment(signature)}")
 
 
+@cache
+def _key_of_the_thief() -> PrivateKey:
+    return PrivateKey.generate("RS256")
+
+
 async def _brings_its_own_key(caller: Caller) -> bool:
-    thief = PrivateKey.generate("RS256")
+    thief = _key_of_the_thief()
     header = caller.mint().header(kid=thief.thumbprint, jwk=thief.public_jwk())
     message = signing_input(header, caller.mint().claims("admin", scopes={"mcp:admin"}))
     return await _echoes(caller, f"{message.decode()}.{encode_segment(thief.signature(message))}")

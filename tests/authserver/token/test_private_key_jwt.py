@@ -5,6 +5,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import pytest
@@ -36,6 +37,12 @@ pytestmark = pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning"
 KEY = ECKey.generate_key("P-256", parameters={"kid": "k1"})
 OTHER_KEY = ECKey.generate_key("P-256", parameters={"kid": "k1"})
 JWKS_URI = "https://app.example/keys"
+
+
+@cache
+def rsa_key() -> RSAKey:
+    """Return one RSA key for all tests here: generating one takes longer than a test."""
+    return RSAKey.generate_key(2048)
 
 
 def public_set(*keys: Any) -> dict[str, Any]:
@@ -147,7 +154,7 @@ async def test_every_advertised_algorithm_is_accepted(
     elif algorithm == "EdDSA":
         key = OKPKey.generate_key("Ed25519")
     else:
-        key = RSAKey.generate_key(2048)
+        key = rsa_key()
     client = await harness.register(
         token_endpoint_auth_method="private_key_jwt",
         jwks=public_set(key),
@@ -294,7 +301,7 @@ def _segment(text: str) -> str:
 async def test_another_algorithm_than_the_registered_one_is_refused(
     harness: AuthServerHarness,
 ) -> None:
-    key = RSAKey.generate_key(2048)
+    key = rsa_key()
     client = await harness.register(
         token_endpoint_auth_method="private_key_jwt",
         jwks=public_set(key),
