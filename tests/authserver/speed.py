@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import cache, partial
+from functools import cache, partial, wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from doorward.authserver.keys import signing_keys as signing_keys_module
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.store import engine as engine_module
 from doorward.authserver.store import postgresql as postgresql_module
+from doorward.authserver.store import sqlite as sqlite_module
 from doorward.authserver.store.engine import Store
 from doorward.authserver.users import users as users_module
 
@@ -34,11 +35,24 @@ def make_servers_cheap() -> None:
     _compute_without_threads()
     _open_sqlite_cheaply()
     _keep_one_migrated_database()
+    _do_not_wait_for_the_disk()
 
 
 def _use_cheap_hashes() -> None:
     """Hash passwords with the least memory: these tests are about what happens around it."""
     users_module._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+def _do_not_wait_for_the_disk() -> None:
+    """Open every SQLite file as a temporary one is opened: no test cuts the power."""
+    pragmas = sqlite_module.pragmas
+
+    @wraps(pragmas)
+    def pragmas_without_sync(*, durable: bool) -> tuple[str, ...]:
+        return pragmas(durable=False)
+
+    for module in (sqlite_module, engine_module):
+        module.__dict__["pragmas"] = pragmas_without_sync
 
 
 def _give_a_busy_machine_time() -> None:

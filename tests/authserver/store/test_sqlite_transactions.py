@@ -1,6 +1,7 @@
 """Transactions on SQLite share a commit; none of them takes part in the failure of another."""
 
 import asyncio
+import inspect
 import sqlite3
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
@@ -228,3 +229,11 @@ async def test_a_list_of_values_is_refused_where_statements_are_compiled_once(
 async def test_a_missing_parameter_is_an_error_and_no_503(store: Store) -> None:
     with pytest.raises(TypeError, match="needs"):
         await store.read(lambda connection: connection.execute(_ALL, {"other": 1}))
+
+
+def test_a_commit_to_a_file_waits_for_the_disk_and_one_to_a_temporary_file_does_not() -> None:
+    # These tests replace it, to be quick.
+    pragmas = inspect.unwrap(sqlite_module.pragmas)
+
+    assert "synchronous = FULL" in pragmas(durable=True)
+    assert "synchronous = OFF" in pragmas(durable=False)
