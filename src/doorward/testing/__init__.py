@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from doorward.testing.in_process.server import ServerUnderTest, UserClient
     from doorward.testing.mint import ABSENT, TokenMint
     from doorward.testing.permissions import assert_permissions_unchanged
+    from doorward.testing.personas.connection import Connected
     from doorward.testing.personas.hops import Exchange, HopResult, PersonaFailed
-    from doorward.testing.personas.persona import PERSONAS, Connected, Persona, persona
+    from doorward.testing.personas.persona import PERSONAS, Persona, persona
     from doorward.testing.personas.target import ServerAt
 
 __all__ = [
@@ -78,7 +79,7 @@ _WHERE = {
     "HopResult": "testing.personas.hops",
     "PersonaFailed": "testing.personas.hops",
     "PERSONAS": "testing.personas.persona",
-    "Connected": "testing.personas.persona",
+    "Connected": "testing.personas.connection",
     "Persona": "testing.personas.persona",
     "persona": "testing.personas.persona",
     "ServerAt": "testing.personas.target",

@@ -14,7 +14,8 @@ from doorward.guard import AuditEvent, Guard
 from doorward.net.client_authentication import ClientCredential
 from doorward.testing.in_process.provider import USERS, LocalProvider
 from doorward.testing.in_process.server import ServerUnderTest, UserClient
-from doorward.testing.personas.persona import Call, Connected, Persona, persona
+from doorward.testing.personas.connection import Call, Connected
+from doorward.testing.personas.persona import Persona, persona
 from doorward.wire.asgi import ASGIApp
 
 
