@@ -271,3 +271,25 @@ def the_issuer_knows_no_such_resource() -> World:
 
     world.on("GET", AUTHORIZE, authorize)  # type: ignore[arg-type]
     return world
+
+
+@SET.gives("token-endpoint-absent", Blame.ISSUER)
+def the_token_endpoint_is_not_served() -> World:
+    world = plain()
+    world.on("POST", "https://login.example/token", page(404))
+    return world
+
+
+@SET.gives("token-endpoint-fails", Blame.ISSUER)
+def the_token_endpoint_has_no_backend() -> World:
+    world = plain()
+    world.on("POST", "https://login.example/token", page(502))
+    return world
+
+
+@SET.gives("token-endpoint-blocked", Blame.PROXY)
+def a_rule_stops_the_token_endpoint() -> World:
+    world = plain()
+    body = "<!doctype html><title>Attention Required! | Cloudflare</title>"
+    world.on("POST", "https://login.example/token", page(403, body))
+    return world

@@ -1,5 +1,6 @@
 """Set-ups that are broken between the challenge and the issuer's metadata."""
 
+import ssl
 from collections.abc import Callable
 
 import httpx2
@@ -249,3 +250,64 @@ def the_issuer_does_not_say_s256() -> World:
     world = plain()
     issuer(world, code_challenge_methods_supported=None)
     return world
+
+
+@SET.gives("issuer-name-unresolved", Blame.SERVER)
+def the_issuer_has_the_name_of_a_container() -> World:
+    world = plain()
+    resource_metadata(world, authorization_servers=["https://keycloak:8443/realms/mcp"])
+    world.addresses["keycloak"] = ()
+    return world
+
+
+@SET.gives("issuer-certificate-untrusted", Blame.ISSUER)
+def the_issuers_certificate_is_self_signed() -> World:
+    world = plain()
+    problem = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    problem.verify_message = "self-signed certificate"
+
+    def fail(_request: httpx2.Request) -> httpx2.Response:
+        error = httpx2.ConnectError("certificate verify failed")
+        raise error from problem
+
+    for form in forms(world.issuer):
+        world.on("GET", form.url, fail)
+    return world
+
+
+@SET.gives("issuer-names-document", Blame.SERVER)
+def the_server_names_the_metadata_document() -> World:
+    world = plain()
+    named = "https://login.example/.well-known/openid-configuration"
+    resource_metadata(world, authorization_servers=[named])
+    return world
+
+
+@SET.gives("issuer-metadata-page", Blame.ISSUER)
+def a_page_answers_before_the_document() -> World:
+    world = plain()
+    world.on("GET", forms(world.issuer)[0].url, page())
+    return world
+
+
+@SET.gives("no-metadata", Blame.SERVER)
+def the_resource_metadata_is_behind_the_path() -> World:
+    world = nothing_says_where_to_sign_in()
+    behind = world.mcp + "/.well-known/oauth-protected-resource"
+    document = {"resource": world.mcp, "authorization_servers": [world.issuer]}
+    world.on("GET", behind, lambda _request: json_answer(document))
+    return world
+
+
+@SET.gives("challenge-missing", Blame.UNSURE)
+def a_proxy_may_have_removed_the_header() -> World:
+    world = plain()
+    mcp_server(world, challenge="")
+    for url in (world.mcp, world.mcp + "/"):
+        world.wrap("POST", url, lambda answer: _behind_nginx(answer))
+    return world
+
+
+def _behind_nginx(answer: httpx2.Response) -> httpx2.Response:
+    answer.headers["server"] = "nginx/1.29"
+    return answer

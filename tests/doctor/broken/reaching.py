@@ -6,7 +6,7 @@ import httpx2
 
 from doorward.doctor.findings.finding import Blame
 from tests.doctor.broken.broken import Set
-from tests.doctor.healthy import mcp_answer, plain
+from tests.doctor.healthy import issuer, mcp_answer, mcp_server, plain, resource_metadata
 from tests.doctor.world import PUBLIC, World, fixed, json_answer, page
 
 SET = Set()
@@ -219,4 +219,19 @@ def a_server_that_only_asks_for_a_token() -> World:
 
     for url in (world.mcp, world.mcp + "/"):
         world.on("POST", url, post)  # type: ignore[arg-type]
+    return world
+
+
+@SET.gives("body-limit", Blame.PROXY)
+def a_limit_on_bodies_fits_no_message() -> World:
+    refused = page(413, "<html><h1>413 Request Entity Too Large</h1></html>", server="nginx")
+    return _both(plain(), refused, refused)
+
+
+@SET.gives("port-not-443", Blame.CONFIGURATION)
+def another_port() -> World:
+    world = World(mcp="https://mcp.example:8443/mcp")
+    mcp_server(world)
+    resource_metadata(world)
+    issuer(world)
     return world

@@ -1,16 +1,23 @@
 """Set-ups that are broken behind the sign-in."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx2
 
 from doorward.doctor.findings.finding import Blame
 from tests.doctor.broken.broken import Set
-from tests.doctor.healthy import issuer, only_pre_registered, plain, resource_metadata
+from tests.doctor.healthy import (
+    issuer,
+    mcp_answer,
+    mcp_server,
+    only_pre_registered,
+    plain,
+    resource_metadata,
+)
 from tests.doctor.simulated_issuer import PRE_REGISTERED, SimulatedIssuer
-from tests.doctor.world import World, fixed, json_answer, page
+from tests.doctor.world import World, fixed, json_answer
 
 SET = Set()
 AUTHORIZE = "https://login.example/authorize"
@@ -69,7 +76,14 @@ def a_facade_passes_on_the_iss_of_its_provider() -> World:
 def a_rule_stops_the_token_request() -> World:
     world = plain()
     body = "<!doctype html><title>Attention Required! | Cloudflare</title>"
-    world.on("POST", TOKEN, page(403, body))
+    inner = world.routes["POST", TOKEN]
+
+    def token(request: httpx2.Request) -> Any:
+        # Long requests, as those with a real code are.
+        is_real = b"doorward-doctor-unknown" not in request.content
+        return httpx2.Response(403, html=body) if is_real else inner(request)
+
+    world.on("POST", TOKEN, token)
     return world
 
 
@@ -92,8 +106,6 @@ def the_issuer_refuses_its_own_client() -> World:
 @SET.gives("code-without-scope", Blame.SERVER, sign_in="paste", client_id=PRE_REGISTERED)
 def cognito_exchanges_no_code_without_a_scope() -> World:
     world = World(issuer="https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_abc")
-    from tests.doctor.healthy import mcp_server
-
     mcp_server(world)
     resource_metadata(world)
     issuer(world, kinds="openid", registration_endpoint=None)
@@ -295,8 +307,6 @@ def the_session_belongs_to_the_token() -> World:
         session = request.headers.get("mcp-session-id")
         token = request.headers["authorization"]
         if b'"initialize"' in request.content:
-            from tests.doctor.healthy import mcp_answer
-
             begun = mcp_answer(request)
             begun.headers["mcp-session-id"] = name = secrets.token_hex(8)
             owners[name] = token
@@ -345,3 +355,50 @@ def the_refresh_token_ends_with_the_access_token() -> World:
 
     world.on("POST", TOKEN, token)
     return world
+
+
+class _Silent(httpx2.AsyncByteStream):
+    """An event stream that a proxy holds back until the client gives up."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        raise httpx2.ReadTimeout("timed out")
+        yield b""
+
+
+@SET.gives("stream-held-back", Blame.PROXY, sign_in="paste")
+def the_proxy_buffers_event_streams() -> World:
+    headers = {"content-type": "text/event-stream"}
+    return _calls(lambda _request: httpx2.Response(200, headers=headers, stream=_Silent()))
+
+
+@SET.gives("session-lost", Blame.SERVER, sign_in="paste")
+def another_replica_does_not_know_the_session() -> World:
+    def answer(request: httpx2.Request) -> httpx2.Response | None:
+        if b'"initialize"' in request.content:
+            begun = mcp_answer(request)
+            begun.headers["mcp-session-id"] = secrets.token_hex(8)
+            return begun
+        lost = {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "error": {"code": -32001, "message": "Session not found"},
+        }
+        return json_answer(lost, 404)
+
+    world = _calls(answer)
+    _issuer(world).refreshes = False
+    _issuer(world).lifetime = 90_000
+    return world
+
+
+@SET.gives("token-may-not-arrive", Blame.UNSURE, sign_in="paste")
+def the_proxy_removes_the_token() -> World:
+    world = _refusing()
+    for url in (world.mcp, world.mcp + "/"):
+        world.wrap("POST", url, _behind_nginx)
+    return world
+
+
+def _behind_nginx(answer: httpx2.Response) -> httpx2.Response:
+    answer.headers["server"] = "nginx/1.29"
+    return answer

@@ -104,10 +104,15 @@ class AuthorizeTry:
 
 @dataclass(frozen=True, kw_only=True)
 class AuthorizeView:
-    """All authorization requests without a session."""
+    """
+    All authorization requests without a session.
+
+    ``token_endpoint`` is the answer of the token endpoint to a code that nobody issued.
+    """
 
     endpoint: str
     tries: tuple[AuthorizeTry, ...]
+    token_endpoint: Exchange | None = None
 
     def of(self, *who: str) -> AuthorizeTry | None:
         """Return the first request of one of ``who``."""

@@ -21,6 +21,9 @@ _BY_SERVER = {
     "vercel": "vercel",
     "google frontend": "google-cloud",
 }
+PROXIES = frozenset(
+    {"nginx", "cloudflare", "caddy", "apache", "envoy", "aws", "traefik", "vercel", "google-cloud"}
+)
 _BY_HOST = {
     "login.microsoftonline.com": "entra",
     "accounts.google.com": "google",

@@ -186,6 +186,43 @@ FINDINGS = (
         seen_as=("500 Internal Server Error",),
     ),
     Finding(
+        code="body-limit",
+        hop="endpoint",
+        blame=Blame.PROXY,
+        severity=Severity.STOPS,
+        title="A small request is refused as too large (413).",
+        cause="A limit on request bodies is below the few hundred bytes of an MCP message.",
+        fix="Raise the limit on request bodies to some megabytes.",
+        fixes={"nginx": "Set client_max_body_size 4m; in the location."},
+        seen_as=("413 Request Entity Too Large",),
+    ),
+    Finding(
+        code="stream-held-back",
+        hop="endpoint",
+        blame=Blame.PROXY,
+        severity=Severity.STOPS,
+        title="The answer begins as an event stream, and no event arrives.",
+        cause="A proxy buffers the stream until it is full or closed.",
+        fix="Turn off buffering for the MCP path.",
+        fixes={
+            "nginx": "Set proxy_buffering off; in the location, or let the server send "
+            "X-Accel-Buffering: no.",
+        },
+        follows=("call-blocked",),
+        seen_as=("MCP error -32001: Request timed out",),
+        threads=("anthropics/claude-ai-mcp#360",),
+    ),
+    Finding(
+        code="port-not-443",
+        hop="endpoint",
+        blame=Blame.CONFIGURATION,
+        severity=Severity.NOTE,
+        title="The server is at port {port}; some hosted clients reach port 443 only.",
+        cause="Hosted clients connect from networks that let out https to its own port only.",
+        fix="Serve the endpoint at port 443 too.",
+        threads=("anthropics/claude-ai-mcp#85",),
+    ),
+    Finding(
         code="rate-limited",
         hop="endpoint",
         blame=Blame.UNSURE,
@@ -243,6 +280,7 @@ FINDINGS = (
             "backend-away",
             "server-fails",
             "forbidden-instead-of-401",
+            "body-limit",
             "rate-limited",
             "host-refused",
         ),
@@ -276,5 +314,7 @@ FINDINGS = (
     ),
 )
 
-UNREACHED = tuple(one.code for one in FINDINGS if one.code != "redirect-slash")
+UNREACHED = tuple(
+    one.code for one in FINDINGS if one.code not in ("redirect-slash", "port-not-443")
+)
 """With one of these, the URL itself is wrong, so what other documents say about it follows."""

@@ -77,6 +77,7 @@ FINDINGS = (
         cause="The answer is a page of the edge, not of the issuer.",
         fix="Allow POST to the token endpoint for clients that are not browsers.",
         fixes={"cloudflare": "Add a WAF custom rule with the action Skip for the token endpoint."},
+        follows=("token-endpoint-blocked",),
         seen_as=_SEEN,
         threads=("anthropics/claude-ai-mcp#49",),
     ),
@@ -244,9 +245,40 @@ FINDINGS = (
         cause="Nothing in the token explains it: issuer, audience, key and time fit. The server's "
         "verification or introspection is wrong.",
         fix="Find the reason in the server's log; compare its settings for issuer, audience and keys.",
-        follows=(*_EXPLAINED, "given-token-refused"),
+        follows=(*_EXPLAINED, "given-token-refused", "token-may-not-arrive"),
         seen_as=("invalid_token", *_SEEN),
         threads=("SocketDev/socket-mcp#185", "anthropics/claude-ai-mcp#912"),
+    ),
+    Finding(
+        code="token-may-not-arrive",
+        hop="calls",
+        blame=Blame.UNSURE,
+        severity=Severity.STOPS,
+        title="With a fresh token, the server answers as without one.",
+        cause="Either the server's verification refuses the token and does not say so, or a proxy "
+        "removes the Authorization header.",
+        fix='Let the proxy pass on Authorization, and let the server say error="invalid_token".',
+        fixes={
+            "nginx": 'Remove proxy_set_header Authorization ""; from the location.',
+            "apache": "Set CGIPassAuth On, or pass the header with SetEnvIf.",
+        },
+        decide="The server's log says whether a token came. If none came, the proxy removes it; if one "
+        "came, the log has the reason.",
+        follows=(*_EXPLAINED, "given-token-refused"),
+        seen_as=_SEEN,
+        threads=("SocketDev/socket-mcp#185",),
+    ),
+    Finding(
+        code="session-lost",
+        hop="calls",
+        blame=Blame.SERVER,
+        severity=Severity.STOPS,
+        title="The server does not know the session that it began a moment ago ({answer}).",
+        cause="Sessions are in the memory of one process, and another one got the second request.",
+        fix="Share sessions between the replicas, send a client to the same replica, or serve "
+        "2026-07-28, which needs no session.",
+        seen_as=("Session not found", "No valid session ID provided"),
+        threads=("PrefectHQ/fastmcp#482", "zereight/gitlab-mcp#441"),
     ),
     Finding(
         code="given-token-refused",
@@ -303,7 +335,7 @@ FINDINGS = (
         title="The call with the token fails ({answer}).",
         cause="The server accepts the token and then fails.",
         fix="Find the request in the server's log.",
-        follows=("call-blocked",),
+        follows=("call-blocked", "session-lost", "stream-held-back"),
         seen_as=("No app actions available", *_SEEN),
     ),
     Finding(

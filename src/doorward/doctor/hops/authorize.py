@@ -37,7 +37,27 @@ async def observe(probe: Probe, evidence: Evidence) -> Evidence:
     if own is not None:
         who = "given" if probe.plan.client_id else "registered"
         tries.append(await _try(probe, evidence, who, own, redirect_uri))
-    return replace(evidence, authorize=AuthorizeView(endpoint=endpoint, tries=tuple(tries)))
+    view = AuthorizeView(
+        endpoint=endpoint, tries=tuple(tries), token_endpoint=await _token_endpoint(probe, evidence)
+    )
+    return replace(evidence, authorize=view)
+
+
+async def _token_endpoint(probe: Probe, evidence: Evidence) -> Exchange | None:
+    """Return the answer to a code that nobody issued, for a client that does not exist."""
+    assert evidence.issuer is not None
+    url = evidence.issuer.document.get("token_endpoint")
+    if not isinstance(url, str):
+        return None
+    form = {
+        "grant_type": "authorization_code",
+        "code": secrets.token_urlsafe(16),
+        "client_id": "doorward-doctor-unknown",
+        "redirect_uri": probe.credentials.redirect_uri,
+        "code_verifier": secrets.token_urlsafe(48),
+    }
+    question = Question(purpose="token request (unknown)", url=url, method="POST", form=form)
+    return (await probe.send(question)).exchange
 
 
 def request_parameters(
@@ -155,7 +175,8 @@ def _documents(persona: str) -> list[tuple[str, str, str]]:
     return found[:_MOST_DOCUMENTS]
 
 
-def _is_reached(evidence: Evidence) -> bool:
+def can_authorize(evidence: Evidence) -> bool:
+    """Return whether a client would send an authorization request to this issuer."""
     issuer = evidence.issuer
     if issuer is None or not isinstance(issuer.document.get("authorization_endpoint"), str):
         return False
@@ -165,4 +186,4 @@ def _is_reached(evidence: Evidence) -> bool:
     )
 
 
-HOP = Hop("authorize", "Authorization request", "asking without signing in", _is_reached, observe)
+HOP = Hop("authorize", "Authorization request", "asking without signing in", can_authorize, observe)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from doorward.doctor.evidence.before_sign_in import RegistrationView
 from doorward.doctor.evidence.evidence import Evidence
 from doorward.doctor.evidence.exchange import Exchange
+from doorward.doctor.hops.authorize import can_authorize
 from doorward.doctor.hops.hop import Hop
 from doorward.doctor.hops.registered_client import register, unregister
 from doorward.doctor.probe.probe import Probe, Question
@@ -31,7 +32,7 @@ async def observe(probe: Probe, evidence: Evidence) -> Evidence:
     )
     if isinstance(endpoint, str):
         view = replace(view, refused=await _refused(probe, endpoint, evidence.issuer.issuer))
-        if _needs_client(probe):
+        if _needs_client(probe) and can_authorize(evidence):
             view = replace(view, registered=await register(probe, endpoint))
     return replace(evidence, registration=view)
 

@@ -29,6 +29,10 @@ async def observe(probe: Probe, evidence: Evidence) -> Evidence:
         tries.append(
             replace(twin, form=form) if twin else await read_document(probe, form, url, _WHAT)
         )
+    path = urlsplit(evidence.target).path.rstrip("/")
+    if path and not any(one.document is not None for one in tries):
+        behind = evidence.target.rstrip("/") + WELL_KNOWN
+        tries.append(await read_document(probe, "suffix", behind, _WHAT, for_clients=False))
     view = ResourceMetadataView(
         tries=tuple(tries), used=_used(tries), accepted=resource_identifiers(evidence.target)
     )
@@ -58,7 +62,7 @@ def resource_identifiers(target: str) -> tuple[str, ...]:
 def _used(tries: list[DocumentTry]) -> DocumentTry | None:
     if tries[0].form == "challenge":
         return tries[0]
-    return next((one for one in tries if one.document is not None), None)
+    return next((one for one in tries if one.document is not None and one.for_clients), None)
 
 
 def _is_reached(evidence: Evidence) -> bool:

@@ -3,6 +3,7 @@
 from doorward.doctor.evidence.before_sign_in import AuthorizeTry, AuthorizeView
 from doorward.doctor.evidence.evidence import Evidence
 from doorward.doctor.findings.finding import Blame
+from doorward.doctor.rules import answers
 from doorward.doctor.rules.connection import told
 from doorward.doctor.rules.rule import Found, RuleBook
 from doorward.idp.clients import CLIENTS
@@ -37,6 +38,37 @@ def authorize_fails(evidence: Evidence) -> Found | None:
     if failure is not None and failure.kind in ("budget", "not-allowed"):
         return None
     return Found(observed=(told(seen.exchange),), values={"answer": seen.exchange.answered})
+
+
+@BOOK.rule("token-endpoint-absent", needs=["authorize"])
+def token_endpoint_absent(evidence: Evidence) -> Found | None:
+    """Find a token endpoint that is not served."""
+    seen = _view(evidence).token_endpoint
+    if seen is None or seen.status not in (404, 405, 410) or seen.error_code():
+        return None
+    return Found(observed=(told(seen),), values={"answer": seen.answered})
+
+
+@BOOK.rule("token-endpoint-fails", needs=["authorize"])
+def token_endpoint_fails(evidence: Evidence) -> Found | None:
+    """Find a token endpoint that does not answer a wrong request."""
+    seen = _view(evidence).token_endpoint
+    if seen is None or answers.is_edge_page(seen):
+        return None
+    gone = seen.failure is not None and seen.failure.kind not in ("budget", "not-allowed")
+    # A crash at a wrong code says little about a right one; a proxy without a backend says all.
+    if not gone and seen.status not in (502, 504):
+        return None
+    return Found(observed=(told(seen),), values={"answer": seen.answered})
+
+
+@BOOK.rule("token-endpoint-blocked", needs=["authorize"])
+def token_endpoint_blocked(evidence: Evidence) -> Found | None:
+    """Find a firewall in front of the token endpoint."""
+    seen = _view(evidence).token_endpoint
+    if seen is None or not answers.is_edge_page(seen):
+        return None
+    return Found(observed=(told(seen),), values={"answer": seen.answered})
 
 
 @BOOK.rule("redirects-unknown-client", needs=["authorize"])

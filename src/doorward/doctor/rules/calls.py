@@ -3,6 +3,7 @@
 from doorward.doctor.evidence.difference import difference
 from doorward.doctor.evidence.evidence import Evidence
 from doorward.doctor.evidence.exchange import Exchange
+from doorward.doctor.evidence.parties import PROXIES
 from doorward.doctor.evidence.signed_in import TokenContents
 from doorward.doctor.findings.finding import Blame
 from doorward.doctor.rules import answers
@@ -125,6 +126,30 @@ def fresh_token_refused(evidence: Evidence) -> Found | None:
     """Find a server that refuses what its issuer has just issued."""
     first = _first(evidence)
     return Found(observed=(told(first), *_reason(first))) if first.status == 401 else None
+
+
+@BOOK.rule("token-may-not-arrive", needs=["calls", "token", "endpoint"])
+def token_may_not_arrive(evidence: Evidence) -> Found | None:
+    """Find a refusal of a fresh token that is the same as without a token."""
+    first = _first(evidence)
+    assert evidence.endpoint is not None
+    without = evidence.endpoint.first_refusal
+    if first.status != 401 or without is None or not evidence.parties & PROXIES:
+        return None
+    same = first.headers.get("www-authenticate") == without.headers.get("www-authenticate")
+    return Found(observed=(told(first), *_reason(first))) if same else None
+
+
+@BOOK.rule("session-lost", needs=["calls"])
+def session_lost(evidence: Evidence) -> Found | None:
+    """Find a session that the second request does not find."""
+    seen = evidence.calls
+    assert seen is not None
+    if not seen.has_session or seen.tools is None or seen.tools.status not in (400, 404):
+        return None
+    return Found(
+        observed=(told(seen.initialize), told(seen.tools)), values={"answer": seen.tools.answered}
+    )
 
 
 @BOOK.rule("given-token-refused", needs=["calls"])

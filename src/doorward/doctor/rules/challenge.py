@@ -2,6 +2,7 @@
 
 from doorward.doctor.evidence.evidence import Evidence
 from doorward.doctor.evidence.exchange import Exchange
+from doorward.doctor.evidence.parties import PROXIES
 from doorward.doctor.findings.finding import Blame
 from doorward.doctor.rules import answers
 from doorward.doctor.rules.connection import told
@@ -17,9 +18,13 @@ def challenge_missing(evidence: Evidence) -> Found | None:
     if evidence.challenge.header is not None:
         return None
     refusal = _refusal(evidence)
-    # An application says JSON; a proxy's own 401 is a page.
-    blame = Blame.SERVER if refusal.document is not None and "via" not in refusal.headers else None
-    return Found(observed=(f"{told(refusal)}, without WWW-Authenticate",), blame=blame)
+    # A proxy can remove the header from an application's answer.
+    behind_proxy = evidence.parties & PROXIES or "via" in refusal.headers
+    blame = Blame.SERVER if refusal.document is not None and not behind_proxy else None
+    decide = "" if blame else None
+    return Found(
+        observed=(f"{told(refusal)}, without WWW-Authenticate",), blame=blame, decide=decide
+    )
 
 
 @BOOK.rule("challenge-malformed", needs=["challenge"])

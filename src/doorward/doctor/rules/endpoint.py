@@ -180,6 +180,37 @@ def server_fails(evidence: Evidence) -> Found | None:
     return Found(observed=(told(seen),), values={"status": "500"})
 
 
+@BOOK.rule("body-limit", needs=["endpoint"])
+def body_limit(evidence: Evidence) -> Found | None:
+    """Find a limit on request bodies that no message fits into."""
+    seen = _lost(evidence)
+    return Found(observed=(told(seen),)) if seen is not None and seen.status == 413 else None
+
+
+@BOOK.rule("stream-held-back", needs=["endpoint"])
+def stream_held_back(evidence: Evidence) -> Found | None:
+    """Find an event stream without events, with the token or on a server that is open."""
+    calls = evidence.calls
+    tries = [_endpoint(evidence).initialize, *([calls.initialize, calls.modern] if calls else [])]
+    seen = next((one for one in tries if _is_held_back(one)), None)
+    return None if seen is None else Found(observed=(told(seen),))
+
+
+def _is_held_back(exchange: Exchange) -> bool:
+    failure = exchange.failure
+    timed_out = failure is not None and failure.kind == "timeout"
+    return exchange.status == 200 and exchange.media_type == "text/event-stream" and timed_out
+
+
+@BOOK.rule("port-not-443", needs=["endpoint"])
+def port_not_443(evidence: Evidence) -> Found | None:
+    """Find a public server at another port."""
+    port = urlsplit(evidence.target).port
+    if evidence.is_local or port in (None, 443):
+        return None
+    return Found(observed=(evidence.target,), values={"port": str(port)})
+
+
 @BOOK.rule("rate-limited", needs=["endpoint"])
 def rate_limited(evidence: Evidence) -> Found | None:
     """Find a rate limit."""

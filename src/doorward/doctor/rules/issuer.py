@@ -2,8 +2,9 @@
 
 from doorward.doctor.evidence.difference import difference
 from doorward.doctor.evidence.evidence import Evidence, IssuerView
+from doorward.doctor.evidence.exchange import Exchange
 from doorward.doctor.findings.finding import Severity
-from doorward.doctor.rules.connection import told
+from doorward.doctor.rules.connection import certificate_found, host_of, told
 from doorward.doctor.rules.rule import Found, RuleBook
 from doorward.idp.probe.discovery import forms
 
@@ -31,6 +32,41 @@ def issuer_not_allowed(evidence: Evidence) -> Found | None:
     )
 
 
+@BOOK.rule("issuer-name-unresolved", needs=["issuers"])
+def issuer_name_unresolved(evidence: Evidence) -> Found | None:
+    """Find an issuer whose host does not exist outside."""
+    seen = _unread(evidence)
+    if seen is None or _kind(seen.tries[0].exchange) != "no-address":
+        return None
+    return Found(
+        observed=(f"authorization_servers names {seen.issuer}", told(seen.tries[0].exchange)),
+        values={"issuer": seen.issuer},
+    )
+
+
+@BOOK.rule("issuer-certificate-untrusted", needs=["issuers"])
+def issuer_certificate_untrusted(evidence: Evidence) -> Found | None:
+    """Find an issuer whose certificate no client accepts."""
+    seen = _unread(evidence)
+    if seen is None or _kind(seen.tries[0].exchange) != "certificate":
+        return None
+    failure = seen.tries[0].exchange.failure
+    return certificate_found(host_of(seen.issuer), failure.detail if failure else "")
+
+
+@BOOK.rule("issuer-names-document", needs=["issuers"])
+def issuer_names_document(evidence: Evidence) -> Found | None:
+    """Find a server that names the metadata document instead of the issuer."""
+    seen = evidence.issuer
+    if seen is None or "/.well-known/" not in seen.issuer:
+        return None
+    return Found(observed=(f"authorization_servers names {seen.issuer}",))
+
+
+def _kind(exchange: Exchange) -> str:
+    return exchange.failure.kind if exchange.failure is not None else ""
+
+
 @BOOK.rule("issuer-unreachable", needs=["issuers"])
 def issuer_unreachable(evidence: Evidence) -> Found | None:
     """Find an issuer that does not answer."""
@@ -38,7 +74,7 @@ def issuer_unreachable(evidence: Evidence) -> Found | None:
     if seen is None or any(one.exchange.status is not None for one in seen.tries):
         return None
     exchange = seen.tries[0].exchange
-    if exchange.failure is not None and exchange.failure.kind == "budget":
+    if _kind(exchange) in ("budget", "no-address", "certificate"):
         return None
     return Found(
         observed=(told(exchange),), values={"answer": _why(exchange.failure), "issuer": seen.issuer}
@@ -78,12 +114,21 @@ def issuer_metadata_behind_path(evidence: Evidence) -> Found | None:
 
 @BOOK.rule("issuer-metadata-page", needs=["issuers"])
 def issuer_metadata_page(evidence: Evidence) -> Found | None:
-    """Find the page of a web application in place of the metadata."""
-    seen = _unread(evidence)
-    if seen is None or any(one.document is not None for one in seen.tries):
+    """Find the page of a web application in place of the metadata, or before it."""
+    seen = evidence.issuer
+    if seen is None or seen.refused or seen.is_fallback:
         return None
-    page = next((one for one in seen.tries if one.problem == "html"), None)
-    return None if page is None else Found(observed=(told(page.exchange),))
+    page = next((one for one in seen.tries if one.problem == "html" and one.for_clients), None)
+    if page is None:
+        return None
+    if seen.used is None:
+        has_other = any(one.document is not None for one in seen.tries)
+        return None if has_other else Found(observed=(told(page.exchange),))
+    # Clients try the places in order, and some stop at the first answer with 200.
+    if seen.tries.index(page) > seen.tries.index(seen.used):
+        return None
+    observed = (told(page.exchange), f"The document is at {seen.used.url}")
+    return Found(observed=observed, severity=Severity.SOME)
 
 
 def _unread(evidence: Evidence) -> IssuerView | None:

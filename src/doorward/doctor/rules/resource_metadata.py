@@ -58,7 +58,7 @@ def metadata_page(evidence: Evidence) -> Found | None:
     view = _view(evidence)
     seen = _announced(evidence)
     if seen is None and view.used is None:
-        seen = next((one for one in view.tries if one.problem == "html"), None)
+        seen = next((one for one in view.tries if one.problem == "html" and one.for_clients), None)
     if seen is None or seen.problem != "html":
         return None
     return Found(observed=(told(seen.exchange),), values={"url": seen.url})
@@ -132,8 +132,13 @@ def no_metadata(evidence: Evidence) -> Found | None:
         return None
     origin = address.origin_of(evidence.target)
     path = urlsplit(evidence.target).path.rstrip("/")
+    behind = tuple(
+        f"The document is at {one.url}, where clients do not look."
+        for one in view.tries
+        if one.document is not None
+    )
     return Found(
-        observed=tuple(told(one.exchange) for one in view.tries),
+        observed=tuple(told(one.exchange) for one in view.tries if one.document is None) + behind,
         values={"url": origin + WELL_KNOWN + path},
     )
 

@@ -124,7 +124,14 @@ def token_refused(evidence: Evidence) -> Found | None:
     seen = _refused(evidence)
     if seen is None or seen.exchange.status == 200:
         return None
-    return _answered(seen)
+    found = _answered(seen)
+    if seen.asked_scope:
+        return found
+    decide = (
+        "The request named no scope, because the server names none: sign in again with --scope. "
+    )
+    decide += "If that works, the server must name scopes; if not, the issuer's log has the reason."
+    return Found(observed=found.observed, values=found.values, decide=decide)
 
 
 @BOOK.rule("token-answer-unreadable", needs=["token"])
