@@ -5,6 +5,7 @@ import dataclasses
 import socket
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import update
@@ -29,6 +30,7 @@ from doorward.authserver import (
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants.authorization_request import AuthorizationRequest
 from doorward.authserver.grants.codes import issue_code
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.grants import create_grant
 from doorward.authserver.store.schema import codes as codes_table
 from doorward.authserver.users.users import User
@@ -94,9 +96,10 @@ async def _codes(server: AuthorizationServer, user: User, client: Client, count:
         scopes=tuple(SCOPE.split()),
         challenge=CHALLENGE,
     )
-    codes = []
-    async with server.services.store.writing() as connection:
-        for _ in range(count):
+
+    async def some(connection: Connection, number: int) -> list[str]:
+        made = []
+        for _ in range(number):
             grant = await create_grant(
                 connection,
                 settings,
@@ -109,7 +112,15 @@ async def _codes(server: AuthorizationServer, user: User, client: Client, count:
                 browser=None,
                 now=now,
             )
-            codes.append(await issue_code(connection, settings, request, grant, now))
+            made.append(await issue_code(connection, settings, request, grant, now))
+        return made
+
+    store, codes = server.services.store, list[str]()
+    while len(codes) < count:
+        # A transaction has a deadline, so that all of them would be too many for one.
+        number = min(count - len(codes), 200)
+        codes += await store.write(partial(some, number=number))
+    async with store.writing() as connection:
         # A code lives for a minute; a long run redeems the last one later.
         await connection.execute(update(codes_table).values(expires_at=now + 3600))
     return codes

@@ -96,9 +96,8 @@ def a_refresh_token_works_for_another_client(patch: pytest.MonkeyPatch) -> None:
 
 
 def scopes_that_a_user_lost_stay(patch: pytest.MonkeyPatch) -> None:
-    async def as_granted(connection: Any, _settings: Any, grant: Any, requested: Any) -> Any:
-        user = await users.find_user(connection, grant.user_id)
-        return user, grant.scopes if requested is None else requested
+    def as_granted(_settings: Any, grant: Any, _user: Any, requested: Any) -> Any:
+        return grant.scopes if requested is None else requested
 
     patch.setattr(refresh_grant, "_still_allowed", as_granted)
 

@@ -111,7 +111,7 @@ class Clients:
             return await self._from_document(client_id)
         now = self._clock()
         registration = self._ids.registration(client_id)
-        row = await self._store.read(
+        row = await self._store.look_up(
             lambda connection: find_row(connection, client_id, registration)
         )
         if row is None or (row.expires_at is not None and row.expires_at <= now):

@@ -46,7 +46,7 @@ class IntrospectionEndpoint:
         if claims is None or claims.get("aud") != resource:
             return {"active": False}
         tokens = self._services.access_tokens
-        if not await self._services.store.read(lambda reading: tokens.is_alive(reading, claims)):
+        if not await self._services.store.look_up(lambda reading: tokens.is_alive(reading, claims)):
             return {"active": False}
         response = {name: claims[name] for name in _RESPONSE_CLAIMS} | _actor(claims)
         return {

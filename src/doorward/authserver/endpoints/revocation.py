@@ -7,7 +7,7 @@ from doorward.authserver.refusals import InvalidRequest
 from doorward.authserver.responses import json_response
 from doorward.authserver.services import Services
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.grants import audience_of, provider_session_of, revoke_grant
+from doorward.authserver.store.grants import revoke_grant, used_by
 from doorward.authserver.token.client_authentication import authenticate_client
 from doorward.authserver.token.client_request import failures_limited, read_request
 
@@ -48,10 +48,7 @@ class RevocationEndpoint:
             kept = await services.refresh_tokens.find(connection, token, client_id)
             if kept is not None:
                 await revoke_grant(connection, kept.grant_id, "given-back", services.clock())
-                return (
-                    await provider_session_of(connection, kept.grant_id),
-                    await audience_of(connection, kept.grant_id),
-                )
+                return await used_by(connection, kept.grant_id)
             if claims is not None and claims.get("client_id") == client_id:
                 await services.access_tokens.revoke(connection, claims)
                 return frozenset(), frozenset()

@@ -4,22 +4,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, exists, select
 
 from doorward.authserver.keys.secrets import new_secret
 from doorward.authserver.keys.signing_keys import KeyRing
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.revoked_tokens import add_revoked_tokens
-from doorward.authserver.store.schema import grants, revoked_tokens
-from doorward.authserver.users.users import User, find_user
+from doorward.authserver.store.schema import grants, revoked_tokens, users
+from doorward.authserver.users.users import User
 from doorward.net.clock import CLOCK_SKEW, Clock
 from doorward.wire.oauth.scope import build_scope
 
 TYPE = "at+jwt"
-_REVOKED = select(revoked_tokens.c.token_id).where(revoked_tokens.c.token_id == bindparam("the_id"))
-_USER_OF = select(grants.c.user_id).where(
-    grants.c.id == bindparam("the_id"), grants.c.revoked_at.is_(None)
+_ALIVE = (
+    select(grants.c.id)
+    .join(users, users.c.id == grants.c.user_id)
+    .where(
+        grants.c.id == bindparam("the_grant"),
+        grants.c.revoked_at.is_(None),
+        users.c.disabled.is_(False),
+        ~exists().where(revoked_tokens.c.token_id == bindparam("the_token")),
+    )
 )
 
 
@@ -106,12 +112,10 @@ class AccessTokens:
     async def is_alive(self, connection: Connection, claims: Mapping[str, Any]) -> bool:
         """Say whether the token and its grant are not revoked, and its user is active."""
         token_id = str(claims["jti"])
-        revoked = await connection.execute(_REVOKED, {"the_id": token_id})
-        if revoked.one_or_none() is not None:
-            return False
-        grant = await connection.execute(_USER_OF, {"the_id": token_id.partition(".")[0]})
-        row = grant.one_or_none()
-        return row is not None and await find_user(connection, row.user_id) is not None
+        found = await connection.execute(
+            _ALIVE, {"the_token": token_id, "the_grant": token_id.partition(".")[0]}
+        )
+        return found.one_or_none() is not None
 
     async def revoke(self, connection: Connection, claims: Mapping[str, Any]) -> None:
         """Revoke one token: keep it on the list of revoked tokens until it expires."""

@@ -170,7 +170,7 @@ class Connections:
             StoreUnavailable: 503.
         """
         audience = {"the_user": user_id, "the_resource": resource}
-        found = await self._store.read(lambda reading: reading.execute(_ANY, audience))
+        found = await self._store.look_up(lambda reading: reading.execute(_ANY, audience))
         return found.one_or_none() is not None
 
     async def end(

@@ -3,8 +3,14 @@
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -121,8 +127,20 @@ class Store:
         if self.sqlite is not None:
             with observed("store", "read"):
                 return await self.sqlite.read(work)
-        async with self.reading() as connection:
-            return await work(connection)
+        with observed("store", "read"):
+            return await self._run_on_driver(work, "ROLLBACK")
+
+    async def look_up(self, work: Work[T]) -> T:
+        """
+        Return what ``work`` returns; it executes one SELECT, so it needs no transaction around it.
+
+        Raises:
+            StoreUnavailable: 503.
+        """
+        with observed("store", "read"):
+            if self.sqlite is not None:
+                return await self.sqlite.look_up(work)
+            return await self._run_on_driver(work, None)
 
     async def write(self, work: Work[T]) -> T:
         """
@@ -136,15 +154,26 @@ class Store:
         if self.sqlite is not None:
             with observed("store", "write"):
                 return await self.sqlite.write(work)
-        for _ in range(_RETRIES):
-            try:
-                async with self.writing() as connection:
-                    return await work(connection)
-            except StoreUnavailable as failed:
-                if failed.detail != _ROLLED_BACK:
-                    raise
-        async with self.writing() as connection:
-            return await work(connection)
+        with observed("store", "write"):
+            for _ in range(_RETRIES):
+                try:
+                    return await self._run_on_driver(work, "COMMIT")
+                except StoreUnavailable as failed:
+                    if failed.detail != _ROLLED_BACK:
+                        raise
+            return await self._run_on_driver(work, "COMMIT")
+
+    async def _run_on_driver(self, work: Work[T], end: Literal["COMMIT", "ROLLBACK"] | None) -> T:
+        """Run a transaction on PostgreSQL, without SQLAlchemy in between."""
+        # Its driver is installed only where PostgreSQL is used.
+        from doorward.authserver.store.postgresql_driver import driver_transaction
+
+        with _faults_as_503():
+            async with (
+                self._connected(None) as pooled,
+                driver_transaction(pooled, end) as connection,
+            ):
+                return await work(connection)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -190,16 +219,11 @@ class Store:
     async def _transaction(
         self, *, writing: bool, deadline: float | None = None
     ) -> AsyncIterator[AsyncConnection]:
-        try:
+        with _faults_as_503():
             async with self._connected(deadline) as connection:
                 await connection.execution_options(**{_WRITING: writing})
                 async with connection.begin():
                     yield connection
-        except (DBAPIError, PoolTimeout, OSError) as error:
-            # The driver's message has the statement and its values; hashes and sealed bytes must
-            # not reach a log.
-            what = _ROLLED_BACK if is_rolled_back(error) else type(error).__name__
-            raise StoreUnavailable(what) from None
 
     def _turn(self) -> AbstractAsyncContextManager[None]:
         return nullcontext() if self.sqlite is None else self.sqlite.turn()
@@ -214,6 +238,17 @@ class Store:
         await self.engine.dispose()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+
+@contextmanager
+def _faults_as_503() -> Iterator[None]:
+    try:
+        yield
+    except (DBAPIError, PoolTimeout, OSError) as error:
+        # The driver's message has the statement and its values; hashes and sealed bytes must not
+        # reach a log.
+        what = _ROLLED_BACK if is_rolled_back(error) else type(error).__name__
+        raise StoreUnavailable(what) from None
 
 
 def _open(text: str, password_file: Path | None, *, durable: bool) -> AsyncEngine:

@@ -27,18 +27,9 @@ from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.connection import Connection, Rows
 from doorward.authserver.store.revoked_tokens import add_revoked_tokens
 from doorward.authserver.store.schema import grants
-from doorward.net.clock import CLOCK_SKEW
 from doorward.wire.oauth.redirect_uri import without_port
 
 _CREATE = insert(grants)
-_ACTIVE = select(grants).where(
-    grants.c.id == bindparam("the_id"),
-    grants.c.revoked_at.is_(None),
-    grants.c.expires_at > bindparam("now"),
-    # Every grant from before the cut-off is void.
-    grants.c.created_at >= bindparam("not_before"),
-    grants.c.created_at <= bindparam("not_after"),
-)
 _UNTIL = bindparam("until", type_=Float)
 _RECORD_TOKEN = (
     update(grants)
@@ -48,9 +39,8 @@ _RECORD_TOKEN = (
         last_used_at=bindparam("now"),
     )
 )
-_AUDIENCE = select(grants.c.user_id, grants.c.resource).where(grants.c.id == bindparam("the_id"))
-_PROVIDER_SESSION = select(grants.c.provider_session_id).where(
-    grants.c.id == bindparam("the_id"), grants.c.provider_session_id.is_not(None)
+_USES = select(grants.c.user_id, grants.c.resource, grants.c.provider_session_id).where(
+    grants.c.id == bindparam("the_id")
 )
 
 
@@ -120,35 +110,6 @@ async def create_grant(
     return grant_id
 
 
-async def find_active_grant(
-    connection: Connection, settings: AuthServerSettings, grant_id: str, now: float
-) -> Grant | None:
-    """Return the grant, or ``None`` if it is revoked or expired."""
-    found = await connection.execute(
-        _ACTIVE,
-        {
-            "the_id": grant_id,
-            "now": now,
-            "not_before": settings.revoke_before,
-            "not_after": now + CLOCK_SKEW,
-        },
-    )
-    row = found.one_or_none()
-    if row is None:
-        return None
-    return Grant(
-        id=row.id,
-        user_id=row.user_id,
-        client_id=row.client_id,
-        redirect_uri=row.redirect_uri,
-        resource=row.resource,
-        scopes=frozenset(row.scopes),
-        expires_at=row.expires_at,
-        provider_session_id=row.provider_session_id,
-        authentication=row.authentication,
-    )
-
-
 async def revoke_grant(connection: Connection, grant_id: str, reason: str, now: float) -> bool:
     """Revoke a grant with all of its tokens; say whether it was active."""
     revoked = await connection.execute(_REVOKE, {"the_id": grant_id, "now": now, "reason": reason})
@@ -171,10 +132,13 @@ async def _list_tokens(connection: Connection, revoked: Rows) -> int:
     return len(rows)
 
 
-async def provider_session_of(connection: Connection, grant_id: str) -> frozenset[str]:
-    """Return the session at an identity provider that this grant hangs on, if any."""
-    found = await connection.execute(_PROVIDER_SESSION, {"the_id": grant_id})
-    return frozenset(row.provider_session_id for row in found)
+async def used_by(
+    connection: Connection, grant_id: str
+) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
+    """Return the session at an identity provider that this grant hangs on, and user and resource."""
+    rows = (await connection.execute(_USES, {"the_id": grant_id})).all()
+    sessions = [row.provider_session_id for row in rows if row.provider_session_id is not None]
+    return frozenset(sessions), frozenset((row.user_id, row.resource) for row in rows)
 
 
 async def provider_sessions_of(
@@ -198,12 +162,6 @@ def has_active_grant(
             grants.c.expires_at > now,
         )
     )
-
-
-async def audience_of(connection: Connection, grant_id: str) -> frozenset[tuple[str, str]]:
-    """Return user and resource of this grant."""
-    found = await connection.execute(_AUDIENCE, {"the_id": grant_id})
-    return frozenset((row.user_id, row.resource) for row in found)
 
 
 async def audiences_of(

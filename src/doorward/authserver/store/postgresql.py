@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import event
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, Engine
 from sqlalchemy.engine.interfaces import ExceptionContext
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from doorward.authserver.store.database_url import hosts_of
 from doorward.errors import ConfigurationError
@@ -18,7 +20,7 @@ from doorward.private_file import Exposed, read_private
 
 # Of a whole transaction in seconds, with the wait for a connection.
 DEADLINE = 5.0
-_CONNECTIONS = 10
+CONNECTIONS = 10
 # Shares of the deadline after which PostgreSQL ends a statement itself, and frees its locks. A paused
 # process must not keep its locks either.
 _TIMEOUTS = {
@@ -32,6 +34,8 @@ _READ_ONLY = "25006"
 _ROLLED_BACK = ("40001", "40P01")
 _LONGEST_PASSWORD = 4096
 _LATE = "doorward_late"
+_STANDBY = "doorward_standby"
+_turns: WeakKeyDictionary[Engine, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 def open_postgresql(url: URL, password_file: Path | None = None) -> AsyncEngine:
@@ -49,11 +53,14 @@ def open_postgresql(url: URL, password_file: Path | None = None) -> AsyncEngine:
         URL.create(url.drivername),
         async_creator=_Connector(url, password_file),
         # Connections beyond the pool would be opened and closed for each transaction.
-        pool_size=_CONNECTIONS,
+        pool_size=CONNECTIONS,
         max_overflow=0,
         # The connection that was used last has its statements prepared.
         pool_use_lifo=True,
     )
+    # The queue of the pool lets a newcomer take the connection that the first in it was woken for. With
+    # many requests, some would then wait until the deadline.
+    _turns[engine.sync_engine] = asyncio.Semaphore(CONNECTIONS)
     event.listen(engine.sync_engine, "checkout", _require_open)
     event.listen(engine.sync_engine, "handle_error", _decide_about_pool)
     return engine
@@ -72,8 +79,14 @@ async def connected(
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + (deadline or DEADLINE)
+    turn = _turns[engine.sync_engine]
     async with asyncio.timeout(DEADLINE):
-        connection = await engine.connect()
+        await turn.acquire()
+        try:
+            connection = await engine.connect()
+        except BaseException:
+            turn.release()
+            raise
     raw = await connection.get_raw_connection()
 
     def cut_off() -> None:
@@ -90,6 +103,7 @@ async def connected(
             await connection.close()
         finally:
             timer.cancel()
+            turn.release()
 
 
 async def wait_long(connection: AsyncConnection) -> None:
@@ -100,7 +114,22 @@ async def wait_long(connection: AsyncConnection) -> None:
 
 def is_rolled_back(error: Exception) -> bool:
     """Say whether PostgreSQL has ended the transaction in favour of another one."""
-    return getattr(getattr(error, "orig", None), "sqlstate", None) in _ROLLED_BACK
+    return _sqlstate(error) in _ROLLED_BACK
+
+
+def is_standby(error: Exception) -> bool:
+    """Say whether the server of the connection became a standby."""
+    return _sqlstate(error) == _READ_ONLY
+
+
+def give_up_pool(connection: PoolProxiedConnection) -> None:
+    """Let no connection of the pool be used again: new ones find the writable host."""
+    connection.info[_STANDBY] = True
+
+
+def _sqlstate(error: BaseException) -> object:
+    """Return the code of an error of the driver, or of SQLAlchemy around it."""
+    return getattr(getattr(error, "orig", None) or error, "sqlstate", None)
 
 
 class _Connector:
@@ -186,7 +215,9 @@ def _other_host_may_do() -> tuple[type[Exception], ...]:
     return (OSError, asyncpg.CannotConnectNowError, asyncpg.TargetServerAttributeNotMatched)
 
 
-def _require_open(connection: Any, _record: object, _proxy: object) -> None:
+def _require_open(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+    if _STANDBY in record.info:
+        raise InvalidatePoolError
     # The driver knows when the server has closed the connection; asking the server would take three
     # round trips for each transaction.
     if connection.driver_connection.is_closed():
@@ -198,6 +229,6 @@ def _decide_about_pool(context: ExceptionContext) -> None:
     # make a busy server slower.
     if context.connection is not None and _LATE in context.connection.info:
         context.invalidate_pool_on_disconnect = False
-    if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+    if _sqlstate(context.original_exception) == _READ_ONLY:
         # Every connection of the pool goes, and new ones find the writable host.
         context.is_disconnect = True

@@ -4,7 +4,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import Insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.store.connection import Connection
@@ -16,8 +17,17 @@ from doorward.net.clock import Clock
 LATE = 600.0
 # What fits into the memory of a guard. Beyond it, guards answer 503.
 MOST = 100_000
-_DELETE = delete(revoked_tokens).where(revoked_tokens.c.token_id == bindparam("the_id"))
-_ADD = insert(revoked_tokens)
+
+
+def _add(statement: postgresql.Insert | sqlite.Insert) -> Insert:
+    changed = {"expires_at": statement.excluded["expires_at"]}
+    return statement.on_conflict_do_update(index_elements=["token_id"], set_=changed)
+
+
+_ADD = {
+    "postgresql": _add(postgresql.insert(revoked_tokens)),
+    "sqlite": _add(sqlite.insert(revoked_tokens)),
+}
 
 
 class RevokedTokens:
@@ -71,5 +81,5 @@ async def read_revoked(store: Store, now: float) -> frozenset[str]:
 async def add_revoked_tokens(connection: Connection, until: Mapping[str, float]) -> None:
     """Add ids to the list until their tokens expire."""
     for token_id, expires_at in until.items():
-        await connection.execute(_DELETE, {"the_id": token_id})
-        await connection.execute(_ADD, {"token_id": token_id, "expires_at": expires_at})
+        row = {"token_id": token_id, "expires_at": expires_at}
+        await connection.execute(_ADD[connection.dialect.name], row)

@@ -9,7 +9,7 @@ for the disk, and is committed on the event loop too.
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from contextvars import Context, copy_context
@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.store.connection import Rows, Work
-from doorward.authserver.store.statements import DIALECT, Statement, compiled_once
+from doorward.authserver.store.statements import SQLITE, compiled_once
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.02
 class SQLiteConnection:
     """A connection of the driver, as transactions see it."""
 
-    dialect: Dialect = DIALECT
+    dialect: Dialect = SQLITE
 
     def __init__(self, driver: sqlite3.Connection) -> None:
         self.driver = driver
@@ -42,9 +42,8 @@ class SQLiteConnection:
         self, statement: Executable, parameters: Mapping[str, Any] | None = None, /
     ) -> Rows:
         """Execute a statement at once: a transaction runs to its end without a pause."""
-        if parameters is None:
-            return Statement(statement).execute(self.driver, {})
-        return compiled_once(statement, parameters).execute(self.driver, parameters)
+        made = compiled_once(statement, parameters, SQLITE)
+        return made.execute(self.driver, parameters or {})
 
 
 class _Waiting:
@@ -96,15 +95,24 @@ class SQLiteTransactions:
         Raises:
             StoreUnavailable: 503.
         """
-        try:
-            reader = self._reader or await self._connect_reader()
-            await _begin(reader.driver, "BEGIN")
+
+        def in_transaction(reader: SQLiteConnection) -> T:
+            reader.driver.execute("BEGIN")
             try:
                 return _run(work, reader)
             finally:
                 reader.driver.execute("ROLLBACK")
-        except (sqlite3.Error, DBAPIError) as error:
-            raise _unavailable(error) from None
+
+        return await self._read(in_transaction)
+
+    async def look_up(self, work: Work[T]) -> T:
+        """
+        Return what ``work`` returns; its only SELECT sees one state of the database by itself.
+
+        Raises:
+            StoreUnavailable: 503.
+        """
+        return await self._read(lambda reader: _run(work, reader))
 
     async def write(self, work: Work[T]) -> T:
         """
@@ -167,7 +175,7 @@ class SQLiteTransactions:
             if self._writer is None:
                 self._writer = await self._connect()
             driver = self._writer.driver
-            await _begin(driver, "BEGIN IMMEDIATE")
+            await _when_free(lambda: driver.execute("BEGIN IMMEDIATE"))
             before = driver.total_changes
             done = [one for one in batch if self._attempt(one, self._writer)]
             if driver.total_changes == before or not self._durable:
@@ -210,6 +218,13 @@ class SQLiteTransactions:
                 self._writer.driver.execute("ROLLBACK")
         for one in batch:
             one.fail(_unavailable(error))
+
+    async def _read(self, attempt: Callable[[SQLiteConnection], T]) -> T:
+        try:
+            reader = self._reader or await self._connect_reader()
+            return await _when_free(lambda: attempt(reader))
+        except (sqlite3.Error, DBAPIError) as error:
+            raise _unavailable(error) from None
 
     async def _connect_reader(self) -> SQLiteConnection:
         made = await self._connect()
@@ -256,13 +271,13 @@ def pragmas(*, durable: bool) -> tuple[str, ...]:
     )
 
 
-async def _begin(driver: sqlite3.Connection, statement: str) -> None:
+async def _when_free(attempt: Callable[[], T]) -> T:
+    """Return what ``attempt`` returns, once no other process locks or recovers the database."""
     ends = asyncio.get_running_loop().time() + DEADLINE
     pause = _FIRST_PAUSE
     while True:
         try:
-            driver.execute(statement)
-            return
+            return attempt()
         except sqlite3.OperationalError as error:
             busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
             if not busy or asyncio.get_running_loop().time() > ends:

@@ -1,24 +1,27 @@
-"""Statements that SQLAlchemy compiles once, and the driver of SQLite executes."""
+"""Statements that SQLAlchemy compiles once, and the driver of the database executes."""
 
 import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import Executable, Insert
+from sqlalchemy import Dialect, Executable, Insert
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
-DIALECT = SQLiteDialect_pysqlite(dbapi=sqlite3, paramstyle="qmark")
+if TYPE_CHECKING:
+    import asyncpg
+
+SQLITE: Dialect = SQLiteDialect_pysqlite(dbapi=sqlite3, paramstyle="qmark")
 # More than all modules keep. A statement that was composed for one call must not stay for ever.
 _MOST_KEPT = 500
 
 _Convert = Callable[[Any], Any]
 
 
-class SQLiteRows:
+class DriverRows:
     """The rows that a statement returned."""
 
     __slots__ = ("_rows", "rowcount")
@@ -56,10 +59,10 @@ class Statement:
 
     __slots__ = ("_columns", "_parameters", "_read_row", "_sql")
 
-    def __init__(self, statement: Executable, names: Sequence[str] = ()) -> None:
+    def __init__(self, statement: Executable, dialect: Dialect, names: Sequence[str] = ()) -> None:
         # A kept INSERT has a column for each parameter.
         columns_of = list(names) if names and isinstance(statement, Insert) else None
-        compiled = cast(ClauseElement, statement).compile(dialect=DIALECT, column_keys=columns_of)
+        compiled = cast(ClauseElement, statement).compile(dialect=dialect, column_keys=columns_of)
         assert isinstance(compiled, SQLCompiler)
         if len(compiled.post_compile_params) > 0:
             raise TypeError("a list of values in a statement cannot be compiled once")
@@ -69,7 +72,7 @@ class Statement:
         self._sql = str(compiled)
         given = compiled.params
         self._parameters = [
-            (name, given[name], _to_driver(compiled.binds[name]))
+            (name, given[name], _to_driver(compiled.binds[name], dialect))
             for name in compiled.positiontup or ()
         ]
         columns = list(getattr(statement, "exported_columns", ()))
@@ -77,33 +80,66 @@ class Statement:
         self._columns = [
             (position, convert)
             for position, one in enumerate(columns)
-            if (convert := _from_driver(one)) is not None
+            if (convert := _from_driver(one, dialect)) is not None
         ]
 
-    def execute(self, connection: sqlite3.Connection, given: Mapping[str, Any]) -> SQLiteRows:
+    def execute(self, connection: sqlite3.Connection, given: Mapping[str, Any]) -> DriverRows:
         """
-        Execute the statement, and read all of its rows.
+        Execute the statement on SQLite, and read all of its rows.
 
         Raises:
             sqlalchemy.exc.IntegrityError: a constraint refuses the values.
             sqlite3.Error: the database fails.
         """
-        values = [
-            given.get(name, default) if convert is None else convert(given.get(name, default))
-            for name, default, convert in self._parameters
-        ]
         try:
-            cursor = connection.execute(self._sql, values)
+            cursor = connection.execute(self._sql, self._values(given))
             if self._read_row is None:
-                return SQLiteRows((), cursor.rowcount)
+                return DriverRows((), cursor.rowcount)
             found = cursor.fetchall()
         except sqlite3.IntegrityError as error:
             raise IntegrityError(self._sql, None, error) from None
+        return self._rows(found, self._read_row)
+
+    async def fetch(
+        self, connection: "asyncpg.Connection[Any]", given: Mapping[str, Any]
+    ) -> DriverRows:
+        """
+        Execute the statement on PostgreSQL, and read all of its rows.
+
+        Raises:
+            sqlalchemy.exc.IntegrityError: a constraint refuses the values.
+            asyncpg.PostgresError, asyncpg.InterfaceError: the database fails.
+        """
+        try:
+            return await self._fetch(connection, self._values(given))
+        except Exception as error:
+            # Class 23. The driver is optional, so its classes cannot be named here.
+            if str(getattr(error, "sqlstate", ""))[:2] == "23":
+                raise IntegrityError(self._sql, None, error) from None
+            raise
+
+    async def _fetch(
+        self, connection: "asyncpg.Connection[Any]", values: Sequence[Any]
+    ) -> DriverRows:
+        if self._read_row is None:
+            status = await connection.execute(self._sql, *values)
+            # "UPDATE 1", and "INSERT 0 1".
+            count = status.rpartition(" ")[2]
+            return DriverRows((), int(count) if count.isdigit() else -1)
+        return self._rows(await connection.fetch(self._sql, *values), self._read_row)
+
+    def _values(self, given: Mapping[str, Any]) -> list[Any]:
+        return [
+            given.get(name, default) if convert is None else convert(given.get(name, default))
+            for name, default, convert in self._parameters
+        ]
+
+    def _rows(self, found: Sequence[Any], read_row: Callable[[Sequence[Any]], Any]) -> DriverRows:
         if self._columns:
             found = [self._converted(row) for row in found]
-        return SQLiteRows([self._read_row(row) for row in found], len(found))
+        return DriverRows([read_row(row) for row in found], len(found))
 
-    def _converted(self, row: tuple[Any, ...]) -> list[Any]:
+    def _converted(self, row: Sequence[Any]) -> list[Any]:
         values = list(row)
         for position, convert in self._columns:
             values[position] = convert(values[position])
@@ -120,22 +156,34 @@ def _row_type(names: Sequence[str]) -> Callable[[Sequence[Any]], Any]:
 _kept: dict[tuple[Any, ...], Statement] = {}
 
 
-def compiled_once(statement: Executable, names: Mapping[str, Any]) -> Statement:
-    """Return the statement for parameters of these names, compiled at its first use."""
-    key = (statement, *names)
+def compiled_once(
+    statement: Executable, names: Mapping[str, Any] | None, dialect: Dialect
+) -> Statement:
+    """
+    Return the statement for parameters of these names, compiled at its first use.
+
+    Without names, the values are in the statement: it was composed for one call, and is not kept.
+    """
+    if names is None:
+        return Statement(statement, dialect)
+    key = (statement, dialect, *names)
     found = _kept.get(key)
     if found is None:
         if len(_kept) >= _MOST_KEPT:
             _kept.clear()
-        found = _kept[key] = Statement(statement, tuple(names))
+        found = _kept[key] = Statement(statement, dialect, tuple(names))
     return found
 
 
-def _to_driver(parameter: Any) -> _Convert | None:
-    convert: _Convert | None = parameter.type.dialect_impl(DIALECT).bind_processor(DIALECT)
+def _to_driver(parameter: Any, dialect: Dialect) -> _Convert | None:
+    convert: _Convert | None = parameter.type.dialect_impl(dialect).bind_processor(dialect)
     return convert
 
 
-def _from_driver(column: Any) -> _Convert | None:
-    convert: _Convert | None = column.type.dialect_impl(DIALECT).result_processor(DIALECT, None)
+def _from_driver(column: Any, dialect: Dialect) -> _Convert | None:
+    if dialect.name == "postgresql":
+        # Its driver returns Python's types, and SQLAlchemy has told it how to read JSON.
+        return None
+    kind = column.type.dialect_impl(dialect)
+    convert: _Convert | None = kind.result_processor(dialect, None)
     return convert

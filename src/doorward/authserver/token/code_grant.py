@@ -5,13 +5,13 @@ from typing import Any
 from doorward.authserver.authorize.checks import requested_resource
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants.codes import ClaimedCode, PresentedCode, SpentCode, claim_code
+from doorward.authserver.grants.usable_grants import find_usable_grant
 from doorward.authserver.openid.claims import held_scopes
 from doorward.authserver.refusals import GrantReused, InvalidGrant, InvalidRequest
 from doorward.authserver.services import Services
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.grants import find_active_grant, record_access_token, revoke_grant
+from doorward.authserver.store.grants import record_access_token, revoke_grant
 from doorward.authserver.token.response import id_token_of, token_response
-from doorward.authserver.users.users import find_user
 from doorward.wire.oauth import pkce
 from doorward.wire.oauth.parameters import Parameters
 
@@ -55,8 +55,8 @@ async def _tokens(
     connection: Connection, services: Services, client: Client, code: ClaimedCode, now: float
 ) -> dict[str, Any] | None:
     """Return the tokens of a grant, or ``None`` if it ended, or nothing of it is left."""
-    grant = await find_active_grant(connection, services.settings, code.grant_id, now)
-    user = await find_user(connection, grant.user_id) if grant else None
+    found = await find_usable_grant(connection, services.settings, code.grant_id, now)
+    grant, user = found or (None, None)
     if grant is None or user is None:
         return None
     scopes = grant.scopes & held_scopes(services.settings, user, grant.resource)

@@ -11,6 +11,7 @@ from doorward.authserver.grants.refresh_tokens import (
     rotate,
     was_rotated,
 )
+from doorward.authserver.grants.usable_grants import find_usable_grant
 from doorward.authserver.openid.claims import held_scopes
 from doorward.authserver.refusals import (
     GrantReused,
@@ -25,12 +26,11 @@ from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.grants import (
     Grant,
-    find_active_grant,
     record_access_token,
     revoke_grant,
 )
 from doorward.authserver.token.response import id_token_of, token_response
-from doorward.authserver.users.users import User, find_user
+from doorward.authserver.users.users import User
 from doorward.net.clock import CLOCK_SKEW
 from doorward.wire.oauth.parameters import Parameters
 from doorward.wire.oauth.scope import build_scope, parse_scope
@@ -120,9 +120,10 @@ async def _exchange(
     kept = await services.refresh_tokens.find(connection, requested.token, client.client_id)
     if kept is None:
         return InvalidGrant("no such refresh token of this client")
-    grant = await find_active_grant(connection, services.settings, kept.grant_id, now)
-    if grant is None or now < kept.issued_at - CLOCK_SKEW:
+    found = await find_usable_grant(connection, services.settings, kept.grant_id, now)
+    if found is None or now < kept.issued_at - CLOCK_SKEW:
         return InvalidGrant("the grant is over or revoked, or the clock was set back")
+    grant, user = found
     if kept.rotated_at is None and grant.provider_session_id not in (None, checked):
         return _MustBeChecked(grant.provider_session_id)
     if now >= kept.expires_at:
@@ -135,8 +136,8 @@ async def _exchange(
         return InvalidTarget("another resource than was granted")
     if requested.scopes is not None and not requested.scopes <= grant.scopes:
         return InvalidScope("more than was granted")
-    user, scopes = await _still_allowed(connection, services.settings, grant, requested.scopes)
-    if user is None:
+    scopes = _still_allowed(services.settings, grant, user, requested.scopes)
+    if user is None or scopes is None:
         await revoke_grant(connection, grant.id, "no-longer-allowed", now)
         return InvalidGrant("the user or every scope is gone")
     return await _next(connection, services, kept, grant, user, scopes, requested, now)
@@ -162,24 +163,20 @@ async def _again(
     return GrantReused("the refresh token was spent before")
 
 
-async def _still_allowed(
-    connection: Connection,
-    settings: AuthServerSettings,
-    grant: Grant,
-    requested: frozenset[str] | None,
-) -> tuple[User | None, frozenset[str]]:
-    """Return the user and the scopes that remain; no user if the account is gone."""
+def _still_allowed(
+    settings: AuthServerSettings, grant: Grant, user: User | None, requested: frozenset[str] | None
+) -> frozenset[str] | None:
+    """Return the scopes that remain, or ``None`` if the account or all of them are gone."""
     # Consents are not read here: installations with one client ID share them, so the answer of one
     # would change the tokens of another. Withdrawing a consent revokes its grants.
-    user = await find_user(connection, grant.user_id)
     if user is None:
-        return None, frozenset()
+        return None
     left = grant.scopes & held_scopes(settings, user, grant.resource)
     scopes = left if requested is None else left & requested
     # The requested scopes may be gone while others remain; a token without scopes is useless.
     if grant.scopes and not scopes:
-        return None, frozenset()
-    return user, scopes
+        return None
+    return scopes
 
 
 async def _next(

@@ -1,0 +1,72 @@
+"""The grant behind a code or a refresh token, read with its user."""
+
+from sqlalchemy import bindparam, select
+
+from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.store.connection import Connection
+from doorward.authserver.store.grants import Grant
+from doorward.authserver.store.schema import grants, users
+from doorward.authserver.users.users import User
+from doorward.net.clock import CLOCK_SKEW
+
+_FIND = (
+    select(
+        grants,
+        users.c.username,
+        users.c.display_name,
+        users.c.scopes.label("user_scopes"),
+        users.c.roles,
+        users.c.disabled,
+        users.c.email,
+    )
+    .join(users, users.c.id == grants.c.user_id)
+    .where(
+        grants.c.id == bindparam("the_id"),
+        grants.c.revoked_at.is_(None),
+        grants.c.expires_at > bindparam("now"),
+        # Every grant from before the cut-off is void.
+        grants.c.created_at >= bindparam("not_before"),
+        grants.c.created_at <= bindparam("not_after"),
+    )
+)
+
+
+async def find_usable_grant(
+    connection: Connection, settings: AuthServerSettings, grant_id: str, now: float
+) -> tuple[Grant, User | None] | None:
+    """Return the grant and its user, or ``None`` if it is revoked or expired; no disabled user."""
+    found = await connection.execute(
+        _FIND,
+        {
+            "the_id": grant_id,
+            "now": now,
+            "not_before": settings.revoke_before,
+            "not_after": now + CLOCK_SKEW,
+        },
+    )
+    row = found.one_or_none()
+    if row is None:
+        return None
+    grant = Grant(
+        id=row.id,
+        user_id=row.user_id,
+        client_id=row.client_id,
+        redirect_uri=row.redirect_uri,
+        resource=row.resource,
+        scopes=frozenset(row.scopes),
+        expires_at=row.expires_at,
+        provider_session_id=row.provider_session_id,
+        authentication=row.authentication,
+    )
+    if row.disabled:
+        return grant, None
+    user = User(
+        id=row.user_id,
+        username=row.username,
+        display_name=row.display_name,
+        scopes=frozenset(row.user_scopes),
+        roles=frozenset(row.roles),
+        disabled=False,
+        email=row.email,
+    )
+    return grant, user
