@@ -1,10 +1,10 @@
 """HTTP responses of the authorization server: JSON, pages and refusals."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,8 +23,7 @@ from doorward.wire.error_response import error_response, oauth_body
 
 Handler = Callable[[Request], Awaitable[Response]]
 
-# Made once: ``json.dumps`` with options makes one for each call.
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encode = msgspec.json.Encoder().encode
 _PRIVATE = {
     "Cache-Control": "no-store",
     "Pragma": "no-cache",
@@ -43,7 +42,7 @@ def json_response(
 ) -> Response:
     """Return a JSON response that is not cached."""
     return Response(
-        _encode(body).encode(),
+        _encode(body),
         status,
         media_type="application/json",
         headers={**_PRIVATE, **headers} if headers else _PRIVATE,

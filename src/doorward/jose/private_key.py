@@ -17,6 +17,7 @@ from doorward.jose.public_key import UnusableKey
 
 # Made once: ``json.dumps`` with options makes one for each call.
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+_ES256 = ec.ECDSA(hashes.SHA256())
 _Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
 
@@ -97,9 +98,11 @@ class PrivateKey:
         """Return the public half as a JWK with the required members alone, as a DPoP proof has it."""
         return {name: self._jwk[name] for name in self._jwk if name not in {"kid", "use", "alg"}}
 
-    def sign(self, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
+    def sign(self, header: Mapping[str, Any], claims: Mapping[str, Any] | bytes) -> str:
         """
         Return ``claims`` as a compact JWS under ``header``; ``alg`` is always this key's.
+
+        Claims given as bytes are JSON already.
 
         Spec: RFC 7515 §5.1, §7.1
         """
@@ -110,7 +113,7 @@ class PrivateKey:
         """Return the JWS signature of ``message``."""
         if isinstance(self._key, ec.EllipticCurvePrivateKey):
             # JOSE wants r and s side by side; cryptography returns DER.
-            r, s = decode_dss_signature(self._key.sign(message, ec.ECDSA(hashes.SHA256())))
+            r, s = decode_dss_signature(self._key.sign(message, _ES256))
             return r.to_bytes(32, "big") + s.to_bytes(32, "big")
         if isinstance(self._key, rsa.RSAPrivateKey):
             return self._key.sign(message, padding.PKCS1v15(), hashes.SHA256())

@@ -138,6 +138,25 @@ async def test_a_lock_of_another_process_is_waited_for(store: Store, tmp_path: P
     assert await waiting == ("a",)
 
 
+@pytest.mark.parametrize("way", ["read", "look_up"])
+async def test_a_read_waits_while_another_process_recovers_the_database(
+    store: Store, way: str
+) -> None:
+    await store.write(adding("a"))
+    busy = sqlite3.OperationalError("database is locked")
+    busy.sqlite_errorcode = sqlite3.SQLITE_BUSY_RECOVERY
+    problems = [busy, busy]
+
+    async def read(connection: Connection) -> set[str]:
+        # Recovery shows at the first SELECT, and BEGIN knows nothing of it.
+        if problems:
+            raise problems.pop()
+        return {row.token_id for row in await connection.execute(_ALL, {"now": 0.0})}
+
+    assert await getattr(store, way)(read) == {"a"}
+    assert not problems
+
+
 async def test_a_lock_that_is_never_released_is_a_503_by_the_deadline(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

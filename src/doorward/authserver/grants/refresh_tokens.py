@@ -6,12 +6,12 @@ a rotated token is deleted soon after the grace period, since clients can make t
 token still proves that it was issued for the grant: its use is reuse, and ends the grant.
 """
 
-import json
 from dataclasses import dataclass
 from hmac import compare_digest
 from math import inf
 from typing import Any
 
+import msgspec
 from sqlalchemy import bindparam, insert, select, update
 
 from doorward.authserver.keys.secrets import (
@@ -58,7 +58,6 @@ _ROTATE = (
         successor_hash=bindparam("successor"),
         sealed_answer=bindparam("sealed"),
     )
-    .returning(refresh_tokens.c.token_hash)
 )
 
 
@@ -165,7 +164,7 @@ async def rotate(
     The response is encrypted under a key derived from the old token. The database holds only that
     token's hash, so it cannot decrypt the response. A client that lost the response has the token.
     """
-    sealed = seal(derive(token, _CONTEXT), json.dumps([retry_key, answer]).encode(), _CONTEXT)
+    sealed = seal(derive(token, _CONTEXT), msgspec.json.encode([retry_key, answer]), _CONTEXT)
     rotated = await connection.execute(
         _ROTATE,
         {
@@ -175,7 +174,7 @@ async def rotate(
             "sealed": sealed,
         },
     )
-    return rotated.one_or_none() is not None
+    return rotated.rowcount == 1
 
 
 def retry_response(kept: StoredRefreshToken, token: str, retry_key: str) -> dict[str, Any] | None:
@@ -183,5 +182,5 @@ def retry_response(kept: StoredRefreshToken, token: str, retry_key: str) -> dict
     plain = unseal(derive(token, _CONTEXT), kept.sealed_answer or b"", _CONTEXT)
     if plain is None:
         return None
-    stored_key, answer = json.loads(plain)
+    stored_key, answer = msgspec.json.decode(plain)
     return answer if stored_key == retry_key else None

@@ -16,9 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.store.connection import Rows
 from doorward.authserver.store.postgresql import give_up_pool, is_standby
-from doorward.authserver.store.statements import compiled_once
+from doorward.authserver.store.statements import Statements
 
 DIALECT: Dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
+_STATEMENTS = Statements(DIALECT)
 # Whatever the database has as its default.
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -36,7 +37,7 @@ class PostgreSQLConnection:
         self, statement: Executable, parameters: Mapping[str, Any] | None = None, /
     ) -> Rows:
         """Execute a statement, and return its rows."""
-        made = compiled_once(statement, parameters, DIALECT)
+        made = _STATEMENTS.compiled(statement, parameters)
         return await made.fetch(self._driver, parameters or {})
 
 

@@ -20,11 +20,12 @@ from sqlalchemy.exc import DBAPIError
 
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.store.connection import Rows, Work
-from doorward.authserver.store.statements import SQLITE, compiled_once
+from doorward.authserver.store.statements import SQLITE, Statements
 
 T = TypeVar("T")
 
 DEADLINE = 5.0
+_STATEMENTS = Statements(SQLITE)
 # So many transactions take some milliseconds, in which the event loop does nothing else.
 _MOST_AT_ONCE = 64
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.02
@@ -42,7 +43,7 @@ class SQLiteConnection:
         self, statement: Executable, parameters: Mapping[str, Any] | None = None, /
     ) -> Rows:
         """Execute a statement at once: a transaction runs to its end without a pause."""
-        made = compiled_once(statement, parameters, SQLITE)
+        made = _STATEMENTS.compiled(statement, parameters)
         return made.execute(self.driver, parameters or {})
 
 
@@ -95,15 +96,7 @@ class SQLiteTransactions:
         Raises:
             StoreUnavailable: 503.
         """
-
-        def in_transaction(reader: SQLiteConnection) -> T:
-            reader.driver.execute("BEGIN")
-            try:
-                return _run(work, reader)
-            finally:
-                reader.driver.execute("ROLLBACK")
-
-        return await self._read(in_transaction)
+        return await self._read(_run_in_transaction, work)
 
     async def look_up(self, work: Work[T]) -> T:
         """
@@ -112,7 +105,7 @@ class SQLiteTransactions:
         Raises:
             StoreUnavailable: 503.
         """
-        return await self._read(lambda reader: _run(work, reader))
+        return await self._read(_run, work)
 
     async def write(self, work: Work[T]) -> T:
         """
@@ -175,7 +168,7 @@ class SQLiteTransactions:
             if self._writer is None:
                 self._writer = await self._connect()
             driver = self._writer.driver
-            await _when_free(lambda: driver.execute("BEGIN IMMEDIATE"))
+            await _when_free(driver.execute, "BEGIN IMMEDIATE")
             before = driver.total_changes
             done = [one for one in batch if self._attempt(one, self._writer)]
             if driver.total_changes == before or not self._durable:
@@ -219,10 +212,10 @@ class SQLiteTransactions:
         for one in batch:
             one.fail(_unavailable(error))
 
-    async def _read(self, attempt: Callable[[SQLiteConnection], T]) -> T:
+    async def _read(self, run: "Callable[[Work[T], SQLiteConnection], T]", work: Work[T]) -> T:
         try:
             reader = self._reader or await self._connect_reader()
-            return await _when_free(lambda: attempt(reader))
+            return await _when_free(run, work, reader)
         except (sqlite3.Error, DBAPIError) as error:
             raise _unavailable(error) from None
 
@@ -271,19 +264,27 @@ def pragmas(*, durable: bool) -> tuple[str, ...]:
     )
 
 
-async def _when_free(attempt: Callable[[], T]) -> T:
+async def _when_free(attempt: Callable[..., T], *arguments: Any) -> T:
     """Return what ``attempt`` returns, once no other process locks or recovers the database."""
     ends = asyncio.get_running_loop().time() + DEADLINE
     pause = _FIRST_PAUSE
     while True:
         try:
-            return attempt()
+            return attempt(*arguments)
         except sqlite3.OperationalError as error:
             busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
             if not busy or asyncio.get_running_loop().time() > ends:
                 raise
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _run_in_transaction(work: Work[T], connection: SQLiteConnection) -> T:
+    connection.driver.execute("BEGIN")
+    try:
+        return _run(work, connection)
+    finally:
+        connection.driver.execute("ROLLBACK")
 
 
 def _run(work: Work[T], connection: SQLiteConnection) -> T:

@@ -153,26 +153,28 @@ def _row_type(names: Sequence[str]) -> Callable[[Sequence[Any]], Any]:
     return make
 
 
-_kept: dict[tuple[Any, ...], Statement] = {}
+class Statements:
+    """The statements that were compiled for one kind of database."""
 
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._kept: dict[tuple[Any, ...], Statement] = {}
 
-def compiled_once(
-    statement: Executable, names: Mapping[str, Any] | None, dialect: Dialect
-) -> Statement:
-    """
-    Return the statement for parameters of these names, compiled at its first use.
+    def compiled(self, statement: Executable, names: Mapping[str, Any] | None) -> Statement:
+        """
+        Return the statement for parameters of these names, compiled at its first use.
 
-    Without names, the values are in the statement: it was composed for one call, and is not kept.
-    """
-    if names is None:
-        return Statement(statement, dialect)
-    key = (statement, dialect, *names)
-    found = _kept.get(key)
-    if found is None:
-        if len(_kept) >= _MOST_KEPT:
-            _kept.clear()
-        found = _kept[key] = Statement(statement, dialect, tuple(names))
-    return found
+        Without names, the values are in the statement: it was composed for one call, and is not kept.
+        """
+        if names is None:
+            return Statement(statement, self._dialect)
+        key = (statement, *names)
+        found = self._kept.get(key)
+        if found is None:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            found = self._kept[key] = Statement(statement, self._dialect, tuple(names))
+        return found
 
 
 def _to_driver(parameter: Any, dialect: Dialect) -> _Convert | None:

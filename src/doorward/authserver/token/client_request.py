@@ -1,8 +1,5 @@
 """What the token, revocation and introspection endpoints share: the form, and failed clients."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from starlette.requests import Request
 
 from doorward.authserver.rate_limits import address_key
@@ -41,8 +38,7 @@ async def read_request(request: Request) -> Parameters:
     return parse_parameters(body, repeatable=frozenset({"resource"}))
 
 
-@asynccontextmanager
-async def failures_limited(services: Services, request: Request) -> AsyncIterator[None]:
+class failures_limited:  # noqa: N801 - used as a function, and a generator would cost more
     """
     Limit how often wrong credentials may come from one address.
 
@@ -51,13 +47,18 @@ async def failures_limited(services: Services, request: Request) -> AsyncIterato
     Raises:
         TooManyRequests: 429, too many failures from this address.
     """
-    rate = services.settings.limits.token_failures_per_address
-    keys = ("token-failures", address_key(request, services.settings.trusted_proxies))
-    services.limits.require_below_limit(rate, *keys)
-    try:
-        yield
-    # A client that names keys which cannot be fetched makes this server fetch.
-    except (InvalidClient, InvalidGrant, ClientKeysUnavailable):
-        # Failures at another replica count too. The first one here beyond the limit learns of them.
-        await services.limits.count(rate, *keys)
-        raise
+
+    def __init__(self, services: Services, request: Request) -> None:
+        self._limits = services.limits
+        self._rate = services.settings.limits.token_failures_per_address
+        self._keys = ("token-failures", address_key(request, services.settings.trusted_proxies))
+
+    async def __aenter__(self) -> None:
+        self._limits.require_below_limit(self._rate, *self._keys)
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        # A client that names keys which cannot be fetched makes this server fetch.
+        if isinstance(error, InvalidClient | InvalidGrant | ClientKeysUnavailable):
+            # Failures at another replica count too. The first one here beyond the limit learns of
+            # them.
+            await self._limits.count(self._rate, *self._keys)
