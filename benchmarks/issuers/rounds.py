@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from statistics import median
 
-from benchmarks.issuers.arena import OURS, Issuer, Running, available, started
+from benchmarks.issuers.arena import Issuer, Running, available, started
 from benchmarks.issuers.exchanges import (
     Codes,
     Introspections,
@@ -64,8 +64,8 @@ def measure(
             for one in running:
                 _round(one, spent[one.issuer.name], count, results)
         for one in running:
-            if one.issuer.name == OURS and many:
-                _crowd(one, spent[OURS], many, results)
+            if one.issuer.is_ours and many:
+                _crowd(one, spent[one.issuer.name], many, results)
     return issuers, results
 
 
@@ -81,7 +81,7 @@ def _round(running: Running, codes: Iterator[str], count: int, results: Results)
     turn("code", redeemed)
     refreshed = [Refreshes(client, _refresh_tokens(one), per) for one in redeemed]
     turn("refresh", refreshed)
-    if name != OURS:
+    if not running.issuer.is_ours:
         return
     access = iter([token for one in refreshed for token in one.access])
     turn("introspection", [Introspections(access) for _ in range(CONNECTIONS)])
@@ -107,7 +107,7 @@ def _crowd(running: Running, codes: Iterator[str], count: int, results: Results)
     ]
     for kind, exchanges in crowds:
         tally, cpu = running.turn(exchanges())
-        results.setdefault((OURS, kind), Costs()).add(tally, cpu, 1)
+        results.setdefault((running.issuer.name, kind), Costs()).add(tally, cpu, 1)
 
 
 def _redeem(client: str, codes: Iterator[str], count: int, connections: int) -> list[Codes]:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from benchmarks.issuers.arena import ISSUERS, OURS, started
+from benchmarks.issuers.arena import ISSUERS, OURS, OURS_ON_POSTGRESQL, started
 from benchmarks.issuers.exchanges import Codes
 from benchmarks.issuers.load import Tally
 from benchmarks.issuers.rounds import Costs
@@ -50,8 +50,11 @@ def test_the_section_has_the_quickest_round_without_the_first() -> None:
     for cpu in (0.001, 0.004, 0.003):
         costs.add(Tally(10, 0, 1.0, [0.002] * 10), cpu, 1)
 
-    text = section(ISSUERS[:1], {(OURS, kind): costs for kind in KINDS}, day="2026-11-30", load=0.5)
+    results = {(name, kind): costs for name in (OURS, OURS_ON_POSTGRESQL) for kind in KINDS}
+    text = section(ISSUERS[:2], results, day="2026-11-30", load=0.5)
 
+    assert f"| {ISSUERS[1].label} | yes | 300 | 300 | 2, 2 |" in text
+    assert "| code | 300 | 3,333 | 2 | 650 |" in text
     assert f"| {ISSUERS[0].label} | yes | 300 | 300 | 2, 2 |" in text
     assert "| sign-in | 300 | 3,333 | 2 | 4000 |" in text
 
