@@ -9,7 +9,7 @@ export UV_PYTHON_DOWNLOADS := never
 # more than the tests of it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo keycloak keycloak-dist test test-soak test-deploy test-fast adapters-oldest lint commit-subjects format bench bench-tokens docs pictures wheel-test setup clean
+.PHONY: demo keycloak keycloak-dist test test-soak test-deploy test-fast adapters-oldest lint commit-subjects format bench bench-tokens bench-languages docs pictures wheel-test setup clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -90,6 +90,9 @@ bench: setup tests/clients/node_modules/.installed ## measure beside the peers; 
 
 bench-tokens: setup tests/clients/node_modules/.installed ## measure token endpoints beside their peers; DATABASE_URL is a PostgreSQL of yours
 	$(RUN) python -m benchmarks.issuers
+
+bench-languages: setup ## measure servers in Go beside ours, where Go is installed
+	$(RUN) python -m benchmarks.languages
 
 docs: setup ## regenerate generated pages, and build the site into site/
 	$(RUN) python docs/build.py

@@ -19,7 +19,7 @@ from benchmarks import (
 )
 from benchmarks.arena import key_server
 from benchmarks.issuers import __main__ as issuers
-from benchmarks.issuers.section import replace_in
+from benchmarks.languages.section import HEADING as LANGUAGES
 from benchmarks.machine import cores, pin
 from benchmarks.mint import Mint
 from benchmarks.servers import BY_NAME, CONTENDERS
@@ -93,7 +93,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = page.build(
         costs, results, found, quick, crowds, client, day=day, load=load, method=_method(extent)
     )
-    text = replace_in(text, issuers.measure(quick=given.quick, load=load))
+    text = page.replace_section(text, issuers.measure(quick=given.quick, load=load))
+    # Of those who have the toolchains, with a date of its own.
+    if kept := page.find_section(page.PAGE.read_text(encoding="utf-8"), LANGUAGES):
+        text = page.replace_section(text, kept.rstrip())
     if given.quick:
         print("", text, sep="\n")
     else:

@@ -108,7 +108,7 @@ def _started(contender: Contender, keys_url: str, loop: str) -> Iterator[Running
         # A file and not /dev/null: whoever writes something for each request pays for it.
         log = stack.enter_context(tempfile.TemporaryFile())
         began = time.perf_counter()
-        process, port = _launch([contender.name, loop], keys_url, stdout=log, stderr=said)
+        process, port = _launch(contender, loop, keys_url, stdout=log, stderr=said)
         stack.callback(_stop, process)
         try:
             _await_answer(process, port, contender.name)
@@ -121,23 +121,34 @@ def _started(contender: Contender, keys_url: str, loop: str) -> Iterator[Running
 
 
 def _launch(
-    which: list[str], keys_url: str, *, stdout: IO[bytes], stderr: IO[bytes]
+    contender: Contender, loop: str, keys_url: str, *, stdout: IO[bytes], stderr: IO[bytes]
 ) -> tuple["subprocess.Popen[bytes]", int]:
     # The port is bound here and handed over, so that nobody else can take it in between. It
     # listens only once the server does, so a refused connection still means "not yet".
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.set_inheritable(True)
-        core = "" if cores()[0] is None else str(cores()[0])
-        command = [sys.executable, "-m", "benchmarks.serve", *which]
+        if contender.command:
+            # Servers in other languages take a socket that listens; connections wait in its queue.
+            listening.listen(512)
         process = subprocess.Popen(
-            [*command, str(listening.fileno()), keys_url, core],
+            _command(contender, loop, listening.fileno(), keys_url),
             pass_fds=[listening.fileno()],
             stdout=stdout,
             stderr=stderr,
             env=_environment(),
         )
         return process, listening.getsockname()[1]
+
+
+def _command(contender: Contender, loop: str, descriptor: int, keys_url: str) -> list[str]:
+    core = "" if cores()[0] is None else str(cores()[0])
+    if not contender.command:
+        ours = [sys.executable, "-m", "benchmarks.serve", contender.name, loop]
+        return [*ours, str(descriptor), keys_url, core]
+    program, *options = contender.command
+    pinned = ["taskset", "--cpu-list", core] if core else []
+    return [*pinned, program, str(descriptor), keys_url, *options]
 
 
 def _environment() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Turns a run into docs/benchmarks.md; nothing in that page is written by hand."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,6 +62,20 @@ def build(
         sections.what_the_client_adds(client),
     ]
     return "\n\n".join(text) + "\n"
+
+
+def replace_section(page: str, written: str) -> str:
+    """Return the page with ``written`` in place of the section of its heading, or at the end."""
+    found = find_section(page, written.partition("\n")[0])
+    if not found:
+        return f"{page.rstrip()}\n\n{written}\n"
+    return page.replace(found, f"{written}\n\n").rstrip() + "\n"
+
+
+def find_section(page: str, heading: str) -> str:
+    """Return the section with this heading, up to the next; empty if there is none."""
+    found = re.search(rf"^{re.escape(heading)}\n.*?(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    return found[0] if found else ""
 
 
 def requests_table(results: Sequence[Result]) -> str:

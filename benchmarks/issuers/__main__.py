@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from benchmarks.issuers import rounds
-from benchmarks.issuers.section import replace_in, section
+from benchmarks.issuers.section import section
 from benchmarks.machine import cores, pin
-from benchmarks.page import PAGE
+from benchmarks.page import PAGE, replace_section
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(written)
     if not given.quick:
         page = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(replace_in(page, written), encoding="utf-8")
+        PAGE.write_text(replace_section(page, written), encoding="utf-8")
     return 0
 
 

@@ -30,11 +30,17 @@ OURS, OURS_ON_POSTGRESQL = "doorward", "doorward-postgresql"
 
 @dataclass(frozen=True)
 class Issuer:
-    """One server of the comparison; ``durable`` says what outlives its process."""
+    """
+    One server of the comparison; ``durable`` says what outlives its process.
+
+    ``command`` is for one in another language: it gets the listening descriptor, the file for the
+    seed, and the number of codes.
+    """
 
     name: str
     label: str
     durable: str
+    command: tuple[str, ...] = ()
 
     @property
     def is_ours(self) -> bool:
@@ -142,6 +148,8 @@ def _command(
         url = database or f"sqlite+aiosqlite:///{folder}/doorward.db"
         arguments = [str(descriptor), str(folder), url, str(codes)]
         return [*pinned, sys.executable, "-m", "benchmarks.issuers.doorward_issuer", *arguments]
+    if issuer.command:
+        return [*pinned, *issuer.command, str(descriptor), str(folder / "seed.json"), str(codes)]
     if issuer.name == "authlib":
         options = ["--workers=1", "--threads=16", "--keep-alive=60", "--log-level=warning"]
         application = "benchmarks.issuers.authlib_issuer:app"

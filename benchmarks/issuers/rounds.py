@@ -69,6 +69,37 @@ def measure(
     return issuers, results
 
 
+def measure_exchanges(
+    issuers: Sequence[Issuer], *, rounds: int, count: int, say: Callable[[str], None]
+) -> Results:
+    """Return the costs of codes and refreshes alone, by server."""
+    results: Results = {}
+    with contextlib.ExitStack() as stack:
+        codes = (rounds + 1) * count
+        running = [stack.enter_context(started(one, codes)) for one in issuers]
+        spent = {one.issuer.name: iter(one.seed.codes) for one in running}
+        for number in range(rounds + 1):
+            say(f"token endpoints, round {number} of {rounds}")
+            for one in running:
+                _exchange(one, spent[one.issuer.name], count, results)
+    return results
+
+
+def _exchange(
+    running: Running, codes: Iterator[str], count: int, results: Results
+) -> list[Refreshes]:
+    """Redeem codes and refresh their tokens; return what has the newest tokens."""
+    client, name = running.seed.client_id, running.issuer.name
+    redeemed = _redeem(client, codes, count, CONNECTIONS)
+    tally, cpu = running.turn(redeemed)
+    results.setdefault((name, "code"), Costs()).add(tally, cpu, 1)
+    per = count // CONNECTIONS
+    refreshed = [Refreshes(client, _refresh_tokens(one), per) for one in redeemed]
+    tally, cpu = running.turn(refreshed)
+    results.setdefault((name, "refresh"), Costs()).add(tally, cpu, 1)
+    return refreshed
+
+
 def _round(running: Running, codes: Iterator[str], count: int, results: Results) -> None:
     client, per = running.seed.client_id, count // CONNECTIONS
     name = running.issuer.name
@@ -77,10 +108,7 @@ def _round(running: Running, codes: Iterator[str], count: int, results: Results)
         tally, cpu = running.turn(exchanges)
         results.setdefault((name, kind), Costs()).add(tally, cpu, requests)
 
-    redeemed = _redeem(client, codes, count, CONNECTIONS)
-    turn("code", redeemed)
-    refreshed = [Refreshes(client, _refresh_tokens(one), per) for one in redeemed]
-    turn("refresh", refreshed)
+    refreshed = _exchange(running, codes, count, results)
     if not running.issuer.is_ours:
         return
     access = iter([token for one in refreshed for token in one.access])

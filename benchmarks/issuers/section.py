@@ -1,7 +1,6 @@
 """The section of docs/benchmarks.md about token endpoints; nothing in it is written by hand."""
 
 import json
-import re
 from collections.abc import Sequence
 from importlib.metadata import version
 
@@ -37,14 +36,6 @@ def section(issuers: Sequence[Issuer], results: Results, *, day: str, load: floa
             limits = {kind: both[number] for kind, both in _LIMITS.items()}
             parts += [_ours(name, where, limits, results), *_crowds(name, where, results)]
     return "\n\n".join(parts)
-
-
-def replace_in(page: str, written: str) -> str:
-    """Return the page with the section in place of the one that it has, or at its end."""
-    found = re.compile(rf"^{HEADING}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
-    if found.search(page) is None:
-        return f"{page.rstrip()}\n\n{written}\n"
-    return found.sub(lambda _match: f"{written}\n\n", page, count=1).rstrip() + "\n"
 
 
 def _method(day: str, load: float) -> str:

@@ -12,15 +12,17 @@ class Contender(NamedTuple):
     ``place`` is ``module:function`` in this package; the function makes the application from the
     address of the issuer's keys. ``guarded`` says that it must refuse bad tokens; ``calls`` names
     the set of calls it is asked: one token, a token that is new each time, or one and the same.
-    ``bare`` runs it as doorward's own servers are run, by ``doorward.serving.serve``.
+    ``bare`` runs it as doorward's own servers are run, by ``doorward.serving.serve``. ``command`` is
+    for a server in another language: it gets the listening descriptor and the address of the keys.
     """
 
     name: str
     label: str
-    place: str
+    place: str = ""
     guarded: bool = True
     calls: Literal["known", "new", "same"] = "known"
     bare: bool = False
+    command: tuple[str, ...] = ()
 
     def build(self, keys_url: str) -> Callable[..., Any]:
         """Return the application; imports what it needs and nothing of the others."""

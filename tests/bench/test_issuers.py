@@ -9,8 +9,8 @@ from benchmarks.issuers.arena import ISSUERS, OURS, OURS_ON_POSTGRESQL, started
 from benchmarks.issuers.exchanges import Codes
 from benchmarks.issuers.load import Tally
 from benchmarks.issuers.rounds import Costs
-from benchmarks.issuers.section import HEADING, replace_in, section
-from benchmarks.page import PAGE
+from benchmarks.issuers.section import HEADING, section
+from benchmarks.page import PAGE, replace_section
 
 ROOT = Path(__file__).parent.parent.parent
 KINDS = ("code", "refresh", "introspection", "revocation", "key set", "metadata", "sign-in")
@@ -71,8 +71,9 @@ def test_a_turn_shorter_than_a_tick_of_the_clock_has_no_rate() -> None:
 def test_the_section_takes_the_place_of_the_one_before() -> None:
     page = f"# Benchmarks\n\n{HEADING}\n\nold\n\n## Last\n\nkept\n"
 
-    replaced = replace_in(page, f"{HEADING}\n\nnew")
+    replaced = replace_section(page, f"{HEADING}\n\nnew")
     assert replaced == f"# Benchmarks\n\n{HEADING}\n\nnew\n\n## Last\n\nkept\n"
     assert (
-        replace_in("# Benchmarks\n", f"{HEADING}\n\nnew") == f"# Benchmarks\n\n{HEADING}\n\nnew\n"
+        replace_section("# Benchmarks\n", f"{HEADING}\n\nnew")
+        == f"# Benchmarks\n\n{HEADING}\n\nnew\n"
     )
