@@ -83,6 +83,18 @@ def the_preflight_meets_authentication() -> World:
     return _cors(plain(), httpx2.Response(401))
 
 
+@SET.gives("cors-token-not-allowed", Blame.SERVER)
+def the_preflight_allows_a_wildcard_of_headers() -> World:
+    headers = {"access-control-allow-origin": "*", "access-control-allow-headers": "*"}
+    exposed = "WWW-Authenticate"
+    return _cors(
+        plain(),
+        httpx2.Response(204, headers=headers),
+        access_control_allow_origin="*",
+        access_control_expose_headers=exposed,
+    )
+
+
 @SET.gives("cors-refusal-unreadable", Blame.SERVER)
 def the_refusal_lacks_cors() -> World:
     return _cors(plain(), ALLOWED)

@@ -21,6 +21,19 @@ FINDINGS = (
         threads=("modelcontextprotocol/typescript-sdk#715", "better-auth/better-auth#10272"),
     ),
     Finding(
+        code="cors-token-not-allowed",
+        hop="cors",
+        blame=Blame.SERVER,
+        severity=Severity.SOME,
+        title="The preflight does not allow the Authorization header ({got}).",
+        cause="Browsers send no token to such a server. The wildcard * does not include "
+        f"Authorization. {_WHO}",
+        fix="Name authorization in Access-Control-Allow-Headers, beside content-type, "
+        "mcp-protocol-version, mcp-session-id, mcp-method and mcp-name.",
+        seen_as=_SEEN,
+        specs=("WHATWG Fetch §4.9",),
+    ),
+    Finding(
         code="cors-refusal-unreadable",
         hop="cors",
         blame=Blame.SERVER,

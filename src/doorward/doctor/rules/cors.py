@@ -17,13 +17,25 @@ def preflight_refused(evidence: Evidence) -> Found | None:
     seen = _wanted(evidence)
     if seen is None or seen.preflight.status is None:
         return None
-    allowed = seen.preflight.status in (200, 204) and _allows(seen, seen.preflight.headers)
-    # A wildcard never includes Authorization.
-    if allowed and "authorization" in _words(
-        seen.preflight.headers, "access-control-allow-headers"
-    ):
+    if _permits(seen):
         return None
     return Found(observed=(told(seen.preflight),), values={"answer": seen.preflight.answered})
+
+
+@BOOK.rule("cors-token-not-allowed", needs=["cors", "challenge"])
+def token_not_allowed(evidence: Evidence) -> Found | None:
+    """Find a preflight that permits requests, and none with a token."""
+    seen = _wanted(evidence)
+    if seen is None or not _permits(seen):
+        return None
+    # A wildcard never includes Authorization.
+    allowed = _words(seen.preflight.headers, "access-control-allow-headers")
+    if "authorization" in allowed:
+        return None
+    return Found(
+        observed=(f"Access-Control-Allow-Headers: {', '.join(allowed) or 'none'}",),
+        values={"got": ", ".join(allowed) or "none"},
+    )
 
 
 @BOOK.rule("cors-refusal-unreadable", needs=["cors", "challenge"])
@@ -60,6 +72,10 @@ def _wanted(evidence: Evidence) -> CorsView | None:
     said = "cors" in text or "failed to fetch" in text
     tries = _ORIGIN in seen.refusal.headers or _ORIGIN in seen.preflight.headers
     return seen if evidence.persona == "inspector" or said or tries else None
+
+
+def _permits(seen: CorsView) -> bool:
+    return seen.preflight.status in (200, 204) and _allows(seen, seen.preflight.headers)
 
 
 def _allows(seen: CorsView, headers: Mapping[str, str]) -> bool:
