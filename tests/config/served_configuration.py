@@ -68,7 +68,7 @@ api_keys = "keys.json"
 
 
 @asynccontextmanager
-async def standing(
+async def serving_configuration(
     folder: Path, answer: Answer | bytes, *, extra: str = "", more: str = "", first: str = ""
 ) -> AsyncIterator[Served]:
     """Serve ``/mcp`` in front of ``answer``; ``more`` are further tables, ``first`` the top."""

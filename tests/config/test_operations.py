@@ -13,7 +13,7 @@ from doorward.guard.audit.lines import LINES
 from doorward.operations.audit_chain import verify
 from doorward.operations.audit_file import read_head
 from tests.config.conftest import Write
-from tests.config.served_configuration import ORIGIN, PONG, server, standing
+from tests.config.served_configuration import ORIGIN, PONG, server, serving_configuration
 from tests.ledger import proves
 from tests.net.tls_server import ok
 from tests.operations.asking import ask
@@ -37,8 +37,8 @@ async def test_operations_endpoints_are_not_public_by_default(
     tmp_path: Path, operations: str
 ) -> None:
     first = AUTHORIZATION_SERVER + operations
-    async with standing(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as stand:
-        answers = {path: await stand.ask("GET", f"{ORIGIN}{path}") for path in PATHS}
+    async with serving_configuration(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as served:
+        answers = {path: await served.ask("GET", f"{ORIGIN}{path}") for path in PATHS}
 
     found = {path for path, answer in answers.items() if answer.status_code != 404}
     assert found == ({"/healthz"} if "healthz" in operations else set())
@@ -47,13 +47,13 @@ async def test_operations_endpoints_are_not_public_by_default(
 @proves("S214", "accepts", "health and metrics are clean")
 async def test_health_and_metrics_are_served_at_the_configured_addresses(tmp_path: Path) -> None:
     first = AUTHORIZATION_SERVER + PUBLIC
-    async with standing(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as stand:
+    async with serving_configuration(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as served:
         # A probe names the machine by its address.
         public = {
-            path: await stand.ask("GET", f"{ORIGIN}{path}", headers={"Host": "10.0.0.7"})
+            path: await served.ask("GET", f"{ORIGIN}{path}", headers={"Host": "10.0.0.7"})
             for path in PATHS
         }
-        beside = {path: await ask(stand.service.endpoints, path) for path in PATHS}
+        beside = {path: await ask(served.service.endpoints, path) for path in PATHS}
 
     assert [one.status_code for one in public.values()] == [200, 200, 200]
     assert [one.status_code for one in beside.values()] == [200, 200, 200]
@@ -63,16 +63,16 @@ async def test_health_and_metrics_are_served_at_the_configured_addresses(tmp_pat
 @proves("S214", "refuses", "health and metrics are clean")
 async def test_metrics_and_readiness_contain_no_caller_and_no_secret(tmp_path: Path) -> None:
     first = AUTHORIZATION_SERVER + PUBLIC
-    async with standing(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as stand:
-        await stand.ask()
-        await stand.ask(headers={"Authorization": "Bearer dw_stolen_key"})
-        await stand.ask("GET", f"{ORIGIN}/authorize?client_id=evil&state=hunter2")
-        await stand.ask("GET", f"{ORIGIN}/hunter2")
-        texts = [(await ask(stand.service.endpoints, path)).text for path in PATHS]
+    async with serving_configuration(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as served:
+        await served.ask()
+        await served.ask(headers={"Authorization": "Bearer dw_stolen_key"})
+        await served.ask("GET", f"{ORIGIN}/authorize?client_id=evil&state=hunter2")
+        await served.ask("GET", f"{ORIGIN}/hunter2")
+        texts = [(await ask(served.service.endpoints, path)).text for path in PATHS]
         secret = (tmp_path / "secret").read_text().strip()
 
     for text in texts:
-        for word in (stand.key, secret, "dw_", "caller", "evil", "hunter2", str(tmp_path)):
+        for word in (served.key, secret, "dw_", "caller", "evil", "hunter2", str(tmp_path)):
             assert word not in text
     assert 'doorward_requests_total{route="/mcp",status="200"} 1.0' in texts[2]
     assert 'route="/authorize"' in texts[2]
@@ -81,14 +81,14 @@ async def test_metrics_and_readiness_contain_no_caller_and_no_secret(tmp_path: P
 
 async def test_readiness_lists_a_deleted_database(tmp_path: Path) -> None:
     first = AUTHORIZATION_SERVER + PUBLIC
-    async with standing(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as stand:
-        assert stand.service.current.authserver is not None
-        store = stand.service.current.authserver.server.services.store
+    async with serving_configuration(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as served:
+        assert served.service.current.authserver is not None
+        store = served.service.current.authserver.server.services.store
         await store.engine.dispose()
         for file in tmp_path.glob("doorward.db*"):
             file.unlink()
-        alive = await ask(stand.service.endpoints, "/healthz")
-        ready = await ask(stand.service.endpoints, "/readyz")
+        alive = await ask(served.service.endpoints, "/healthz")
+        ready = await ask(served.service.endpoints, "/readyz")
 
     assert alive.status_code == 200
     assert (ready.status_code, ready.json()["missing"]) == (503, {"database": "schema-empty"})
@@ -98,8 +98,8 @@ async def test_readiness_lists_unavailable_issuer_keys(
     tmp_path: Path,
 ) -> None:
     extra = f'issuer = "http://127.0.0.1:{1}"\nidp = "keycloak"\naudience = "mcp"'
-    async with standing(tmp_path, ok(PONG, JSON), extra=extra, first=PUBLIC) as stand:
-        ready = await ask(stand.service.endpoints, "/readyz")
+    async with serving_configuration(tmp_path, ok(PONG, JSON), extra=extra, first=PUBLIC) as served:
+        ready = await ask(served.service.endpoints, "/readyz")
 
     assert (ready.status_code, ready.json()["missing"]) == (
         503,
@@ -109,13 +109,13 @@ async def test_readiness_lists_unavailable_issuer_keys(
 
 async def test_a_reload_keeps_metrics_and_refuses_changed_operations(tmp_path: Path) -> None:
     first = AUTHORIZATION_SERVER + PUBLIC
-    async with standing(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as stand:
-        await stand.ask()
-        await stand.replace(("Run tools", "Run the tools"))
-        await stand.ask()
-        text = (await ask(stand.service.endpoints, "/metrics")).text
+    async with serving_configuration(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as served:
+        await served.ask()
+        await served.replace(("Run tools", "Run the tools"))
+        await served.ask()
+        text = (await ask(served.service.endpoints, "/metrics")).text
         with pytest.raises(ConfigurationError) as refused:
-            await stand.replace(('public = ["healthz", "readyz", "metrics"]', "public = []"))
+            await served.replace(('public = ["healthz", "readyz", "metrics"]', "public = []"))
 
     assert 'doorward_requests_total{route="/mcp",status="200"} 2.0' in text
     assert refused.value.reason == "operations-changed"

@@ -8,7 +8,14 @@ import pytest
 from doorward.config import load
 from doorward.config.service.serving import reload
 from doorward.errors import ConfigurationError
-from tests.config.served_configuration import MCP, ORIGIN, PONG, reason_of, server, standing
+from tests.config.served_configuration import (
+    MCP,
+    ORIGIN,
+    PONG,
+    reason_of,
+    server,
+    serving_configuration,
+)
 from tests.ledger import proves
 from tests.net.tls_server import Answer, ok
 
@@ -27,34 +34,36 @@ def _well_known(path: str = "") -> str:
 
 
 async def test_a_caller_with_a_key_reaches_the_server_at_its_own_path(tmp_path: Path) -> None:
-    async with standing(tmp_path, ok(PONG, JSON)) as stand:
-        answer = await stand.ask()
-        refused = await stand.ask(headers={"Authorization": "Bearer dw_wrong"})
+    async with serving_configuration(tmp_path, ok(PONG, JSON)) as served:
+        answer = await served.ask()
+        refused = await served.ask(headers={"Authorization": "Bearer dw_wrong"})
 
     assert (answer.status_code, answer.json()["result"]) == (200, {})
     assert refused.status_code == 401
-    (seen,) = stand.behind.requests
+    (seen,) = served.behind.requests
     assert seen.startswith("POST /inside HTTP/1.1\r\n")
 
 
 @proves("S158", "refuses", "no credentials to other origins")
 async def test_credentials_of_the_caller_are_not_forwarded(tmp_path: Path) -> None:
-    async with standing(tmp_path, ok(PONG, JSON)) as stand:
-        await stand.ask(headers={"Cookie": "__Host-session=1", "DPoP": "proof"})
+    async with serving_configuration(tmp_path, ok(PONG, JSON)) as served:
+        await served.ask(headers={"Cookie": "__Host-session=1", "DPoP": "proof"})
 
-    (seen,) = stand.behind.requests
-    assert stand.key not in seen
+    (seen,) = served.behind.requests
+    assert served.key not in seen
     for name in ("authorization", "cookie", "dpop"):
         assert f"\r\n{name}:" not in seen.lower()
 
 
 @proves("S158", "accepts", "no credentials to other origins")
 async def test_forward_token_forwards_the_token_but_no_cookie(tmp_path: Path) -> None:
-    async with standing(tmp_path, ok(PONG, JSON), extra="forward_token = true") as stand:
-        await stand.ask(headers={"Cookie": "__Host-session=1"})
+    async with serving_configuration(
+        tmp_path, ok(PONG, JSON), extra="forward_token = true"
+    ) as served:
+        await served.ask(headers={"Cookie": "__Host-session=1"})
 
-    (seen,) = stand.behind.requests
-    assert f"Bearer {stand.key}" in seen
+    (seen,) = served.behind.requests
+    assert f"Bearer {served.key}" in seen
     assert "\r\ncookie:" not in seen.lower()
 
 
@@ -63,8 +72,8 @@ async def test_a_server_cannot_set_a_cookie_at_the_origin_of_the_sign_in_page(
     tmp_path: Path, extra: str
 ) -> None:
     answer = ok(PONG, JSON, "Set-Cookie: __Host-session=evil", 'Clear-Site-Data: "*"', "X-Kept: 1")
-    async with standing(tmp_path, answer, extra=extra) as stand:
-        got = await stand.ask()
+    async with serving_configuration(tmp_path, answer, extra=extra) as served:
+        got = await served.ask()
 
     assert got.status_code == 200
     assert "set-cookie" not in got.headers
@@ -78,8 +87,8 @@ CHALLENGE = b'HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer resource_metadata="htt
 async def test_a_challenge_of_a_server_without_forwarded_tokens_is_a_502(
     tmp_path: Path,
 ) -> None:
-    async with standing(tmp_path, CHALLENGE) as stand:
-        got = await stand.ask()
+    async with serving_configuration(tmp_path, CHALLENGE) as served:
+        got = await served.ask()
 
     assert (got.status_code, reason_of(got)) == (502, "upstream-wants-credentials")
     assert "www-authenticate" not in got.headers
@@ -89,8 +98,8 @@ async def test_a_challenge_of_a_server_without_forwarded_tokens_is_a_502(
 async def test_a_challenge_of_a_server_with_forwarded_tokens_is_returned(
     tmp_path: Path,
 ) -> None:
-    async with standing(tmp_path, CHALLENGE, extra="forward_token = true") as stand:
-        got = await stand.ask()
+    async with serving_configuration(tmp_path, CHALLENGE, extra="forward_token = true") as served:
+        got = await served.ask()
 
     assert got.status_code == 401
     assert "evil.example" in got.headers["www-authenticate"]
@@ -100,16 +109,16 @@ async def test_each_server_and_the_authorization_server_answer_at_their_own_path
     tmp_path: Path,
 ) -> None:
     more = server("/other", 1, SCOPES).replace("{", "{{").replace("}", "}}")
-    async with standing(
+    async with serving_configuration(
         tmp_path, ok(PONG, JSON), extra=SCOPES, more=more, first=AUTHORIZATION_SERVER
-    ) as stand:
-        first = await stand.ask("GET", _well_known("/mcp"))
-        second = await stand.ask("GET", _well_known("/other"))
-        issuer = await stand.ask("GET", f"{ORIGIN}/.well-known/oauth-authorization-server")
-        down = await stand.ask(url=f"{ORIGIN}/other")
-        nowhere = await stand.ask("GET", f"{ORIGIN}/nowhere")
-        nobodys = await stand.ask("GET", _well_known("/third"))
-        ambiguous = await stand.ask(url=f"{ORIGIN}/x/..%2fmcp")
+    ) as served:
+        first = await served.ask("GET", _well_known("/mcp"))
+        second = await served.ask("GET", _well_known("/other"))
+        issuer = await served.ask("GET", f"{ORIGIN}/.well-known/oauth-authorization-server")
+        down = await served.ask(url=f"{ORIGIN}/other")
+        nowhere = await served.ask("GET", f"{ORIGIN}/nowhere")
+        nobodys = await served.ask("GET", _well_known("/third"))
+        ambiguous = await served.ask(url=f"{ORIGIN}/x/..%2fmcp")
 
     assert first.json()["resource"] == MCP
     assert first.json()["authorization_servers"] == [ORIGIN]
@@ -120,25 +129,25 @@ async def test_each_server_and_the_authorization_server_answer_at_their_own_path
     assert nowhere.json() == {"error": "not_found"}
     assert nobodys.status_code == 404
     assert reason_of(ambiguous) == "path-refused"
-    assert stand.behind.requests == []
+    assert served.behind.requests == []
 
 
 @proves("S190", "refuses", "own Host only")
 @pytest.mark.parametrize("first", ["", AUTHORIZATION_SERVER])
 async def test_a_request_for_another_host_is_refused(tmp_path: Path, first: str) -> None:
-    async with standing(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as stand:
-        got = await stand.ask(headers={"Host": "evil.example"})
+    async with serving_configuration(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as served:
+        got = await served.ask(headers={"Host": "evil.example"})
 
     assert got.status_code == 421
-    assert stand.behind.requests == []
+    assert served.behind.requests == []
 
 
 async def test_servers_on_two_hosts_are_separate(tmp_path: Path) -> None:
     other = server("/mcp", 1, origin="https://other.example")
     more = other.replace("{", "{{").replace("}", "}}")
-    async with standing(tmp_path, ok(PONG, JSON), more=more) as stand:
-        here = await stand.ask("GET", _well_known("/mcp"))
-        there = await stand.ask(
+    async with serving_configuration(tmp_path, ok(PONG, JSON), more=more) as served:
+        here = await served.ask("GET", _well_known("/mcp"))
+        there = await served.ask(
             "GET", "https://other.example/.well-known/oauth-protected-resource/mcp"
         )
 
@@ -151,22 +160,22 @@ SESSION = ok(PONG, JSON, "Mcp-Session-Id: s1")
 
 async def test_a_session_from_before_the_start_is_refused(tmp_path: Path) -> None:
     """The server behind still has it, and nobody knows any more whose it was."""
-    async with standing(tmp_path, SESSION) as stand:
-        unknown = await stand.ask(headers={"Mcp-Session-Id": "s0"})
-        opened = await stand.ask()
-        own = await stand.ask(headers={"Mcp-Session-Id": "s1"})
+    async with serving_configuration(tmp_path, SESSION) as served:
+        unknown = await served.ask(headers={"Mcp-Session-Id": "s0"})
+        opened = await served.ask()
+        own = await served.ask(headers={"Mcp-Session-Id": "s1"})
 
     assert (unknown.status_code, reason_of(unknown)) == (404, "session-refused")
     assert (opened.status_code, own.status_code) == (200, 200)
-    assert len(stand.behind.requests) == 2
+    assert len(served.behind.requests) == 2
 
 
 async def test_a_reload_keeps_sessions(tmp_path: Path) -> None:
-    async with standing(tmp_path, SESSION) as stand:
-        await stand.ask()
-        await stand.replace(("[mcp_servers.policy.tools]", "[mcp_servers.policy.prompts]"))
-        own = await stand.ask(headers={"Mcp-Session-Id": "s1"})
-        unknown = await stand.ask(headers={"Mcp-Session-Id": "s0"})
+    async with serving_configuration(tmp_path, SESSION) as served:
+        await served.ask()
+        await served.replace(("[mcp_servers.policy.tools]", "[mcp_servers.policy.prompts]"))
+        own = await served.ask(headers={"Mcp-Session-Id": "s1"})
+        unknown = await served.ask(headers={"Mcp-Session-Id": "s0"})
 
     assert own.status_code == 200
     assert reason_of(unknown) == "session-refused"
@@ -187,29 +196,29 @@ async def test_a_reload_applies_to_new_requests_and_keeps_running_ones(
         await writer.drain()
 
     said: Answer = answer
-    async with standing(tmp_path, said) as stand:
-        before = stand.service.current
-        under_way = asyncio.create_task(stand.ask(json=CALL))
+    async with serving_configuration(tmp_path, said) as served:
+        before = served.service.current
+        under_way = asyncio.create_task(served.ask(json=CALL))
         await asked.wait()
-        await stand.replace(('["mcp:tools"]', '["mcp:admin"]'))
-        refused = await stand.ask(json=CALL)
+        await served.replace(('["mcp:tools"]', '["mcp:admin"]'))
+        refused = await served.ask(json=CALL)
         go_on.set()
-        served = await under_way
+        finished = await under_way
 
-        assert stand.service.current is not before
+        assert served.service.current is not before
 
-    assert served.status_code == 200
+    assert finished.status_code == 200
     assert (refused.status_code, reason_of(refused)) == (403, "scope-missing")
 
 
 async def test_a_reload_that_changes_nothing_keeps_every_part(tmp_path: Path) -> None:
-    async with standing(
+    async with serving_configuration(
         tmp_path, ok(PONG, JSON), extra=SCOPES, first=AUTHORIZATION_SERVER
-    ) as stand:
-        before = stand.service.current
-        await stand.replace()
-        after = stand.service.current
-        answer = await stand.ask()
+    ) as served:
+        before = served.service.current
+        await served.replace()
+        after = served.service.current
+        answer = await served.ask()
 
     assert after is not before
     assert after.authserver is before.authserver
@@ -222,11 +231,11 @@ async def test_a_rotated_secret_is_used_after_a_reload(tmp_path: Path) -> None:
     secret.touch(0o600)
     secret.write_text("the first secret")
     extra = 'issuer = "https://login.example"\nclient_id = "a"\nclient_secret_file = "lookup"'
-    async with standing(tmp_path, ok(PONG, JSON), extra=extra) as stand:
-        (before,) = stand.service.current.mcp_servers
+    async with serving_configuration(tmp_path, ok(PONG, JSON), extra=extra) as served:
+        (before,) = served.service.current.mcp_servers
         secret.write_text("the second secret")
-        await stand.replace()
-        (after,) = stand.service.current.mcp_servers
+        await served.replace()
+        (after,) = served.service.current.mcp_servers
 
     assert after is not before
     assert after.settings.issuers[0].client_secret == "the second secret"
@@ -247,13 +256,13 @@ async def test_a_reload_of_an_invalid_file_keeps_the_earlier_configuration(
 ) -> None:
     noted: list[str] = []
     first = f"# first\n{AUTHORIZATION_SERVER}"
-    async with standing(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as stand:
-        before = stand.service.current
-        stand.file.write_text(stand.file.read_text().replace(old, new, 1))
-        await reload(stand.service, stand.file, noted.append)
-        answer = await stand.ask()
+    async with serving_configuration(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as served:
+        before = served.service.current
+        served.file.write_text(served.file.read_text().replace(old, new, 1))
+        await reload(served.service, served.file, noted.append)
+        answer = await served.ask()
 
-        assert stand.service.current is before
+        assert served.service.current is before
 
     assert answer.status_code == 200
     assert len(noted) == 1
@@ -264,10 +273,10 @@ async def test_a_reload_of_an_invalid_file_keeps_the_earlier_configuration(
 async def test_a_reload_that_would_lose_temporary_data_is_refused(tmp_path: Path) -> None:
     first = AUTHORIZATION_SERVER.replace('database_url = "sqlite:///doorward.db"\n', "")
     first = first.replace('secret_file = "secret"\n', "")
-    async with standing(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as stand:
-        await stand.replace()
+    async with serving_configuration(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as served:
+        await served.replace()
         with pytest.raises(ConfigurationError) as refused:
-            await stand.replace(
+            await served.replace(
                 (f'issuer = "{ORIGIN}"', f'issuer = "{ORIGIN}"\nservice_name = "X"')
             )
 

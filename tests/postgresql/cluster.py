@@ -64,11 +64,11 @@ class Cluster:
         self._account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
         if self._account is not None:
             os.chown(self.folder, self._account.pw_uid, self._account.pw_gid)
-        told = ["-A", "trust"]
+        authentication = ["-A", "trust"]
         if password is not None:
             (self.folder / "password").write_text(password)
-            told = ["-A", "scram-sha-256", "--pwfile", str(self.folder / "password")]
-        self._run("initdb", *told, "-U", "doorward", "-N", "-D", str(self.data))
+            authentication = ["-A", "scram-sha-256", "--pwfile", str(self.folder / "password")]
+        self._run("initdb", *authentication, "-U", "doorward", "-N", "-D", str(self.data))
         self.start()
 
     @property
@@ -82,9 +82,9 @@ class Cluster:
 
     def start(self) -> None:
         """Start the server, and wait until it answers."""
-        told = {"listen_addresses": "127.0.0.1", "port": str(self.port), **self._settings}
-        told["unix_socket_directories"] = str(self.folder)
-        options = " ".join(f"-c {name}={value}" for name, value in told.items())
+        settings = {"listen_addresses": "127.0.0.1", "port": str(self.port), **self._settings}
+        settings["unix_socket_directories"] = str(self.folder)
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         log = str(self.folder / "log")
         data = str(self.data)
         self._run("pg_ctl", "start", "-w", "-t", "90", "-D", data, "-l", log, "-o", options)

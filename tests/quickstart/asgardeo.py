@@ -248,13 +248,13 @@ def main() -> None:
     options.add_argument("--redirect-uri", action="append")
     options.add_argument("--audience", action="append", default=[])
     options.add_argument("--agent")
-    told = options.parse_args()
-    sockets = listen(told.port)
+    arguments = options.parse_args()
+    sockets = listen(arguments.port)
     asgardeo = Asgardeo(
         f"http://localhost:{sockets[0].getsockname()[1]}",
-        redirect_uris=tuple(told.redirect_uri or [INSPECTOR]),
-        audiences=tuple(told.audience),
-        agent=told.agent,
+        redirect_uris=tuple(arguments.redirect_uri or [INSPECTOR]),
+        audiences=tuple(arguments.audience),
+        agent=arguments.agent,
     )
     env = {
         "AUTH_ISSUER": asgardeo.issuer,

@@ -19,13 +19,13 @@ _MODULES = ("jwt_validator", "protected", "main")
 
 
 @contextmanager
-def asgardeo_listening(**told: Any) -> Iterator[Asgardeo]:
+def asgardeo_listening(**settings: Any) -> Iterator[Asgardeo]:
     """Serve one organization for as long as the block lasts."""
     made: list[Asgardeo] = []
 
     @asynccontextmanager
     async def build(base: str) -> AsyncIterator[Any]:
-        made.append(Asgardeo(base, **told))
+        made.append(Asgardeo(base, **settings))
         yield made[0].app()
 
     with listening(build):

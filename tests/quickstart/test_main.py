@@ -250,14 +250,14 @@ def test_half_a_door_is_refused(folder: Folder, asgardeo: Asgardeo, half: str) -
         issuer_url=AnyHttpUrl(asgardeo.issuer), resource_server_url=None, required_scopes=[]
     )
     verifier = folder("jwt_validator").JWTTokenVerifier(asgardeo.jwks_url, asgardeo.issuer, "x")
-    told: dict[str, Any] = {
+    options: dict[str, Any] = {
         "auth": {"auth": auth},
         "verifier": {"token_verifier": verifier},
         "foreign": {"auth": auth, "token_verifier": object()},
     }[half]
 
     with pytest.raises(ConfigurationError) as refusal:
-        folder("protected").FastMCP("x", **told)
+        folder("protected").FastMCP("x", **options)
 
     assert refusal.value.reason == "not-guarded"
 

@@ -34,18 +34,18 @@ def running(tmp_path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     stand_in = [sys.executable, "-m", "tests.quickstart.asgardeo", "--agent", "agent-4711"]
     with started(stand_in, cwd=ROOT, longest=60) as asgardeo:
         assert asgardeo.stdout is not None
-        told = json.loads(asgardeo.stdout.readline())
-        lines = {**told["env"], "MCP_URL": f"http://localhost:{port}/mcp"}
+        printed = json.loads(asgardeo.stdout.readline())
+        lines = {**printed["env"], "MCP_URL": f"http://localhost:{port}/mcp"}
         (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
         # Of this process's environment nothing that the file is there to say.
         env = {name: value for name, value in os.environ.items() if name not in lines}
         with started([sys.executable, "main.py"], cwd=folder, longest=60, env=env) as server:
             wait_for(port, server, within=30)
-            yield lines["MCP_URL"], told
+            yield lines["MCP_URL"], printed
 
 
 async def test_a_reader_signs_in_and_adds(running: tuple[str, dict[str, Any]]) -> None:
-    url, told = running
+    url, printed = running
     origin = url.removesuffix("/mcp")
     async with httpx2.AsyncClient(base_url=origin, trust_env=False) as client:
         refused = await call(client, None, "add", a=2, b=3)
@@ -53,7 +53,7 @@ async def test_a_reader_signs_in_and_adds(running: tuple[str, dict[str, Any]]) -
         metadata = refused.headers["www-authenticate"].partition('resource_metadata="')[2]
         resource = (await client.get(metadata.partition('"')[0])).json()
         assert resource["resource"] == url
-        token = await sign_in(client, resource["authorization_servers"][0], told)
+        token = await sign_in(client, resource["authorization_servers"][0], printed)
 
         assert result(await call(client, token, "add", a=2, b=3))["result"] == 5
         assert result(await call(client, token, "whoami")) == {
@@ -63,24 +63,24 @@ async def test_a_reader_signs_in_and_adds(running: tuple[str, dict[str, Any]]) -
         }
 
 
-async def sign_in(client: httpx2.AsyncClient, issuer: str, told: dict[str, Any]) -> str:
+async def sign_in(client: httpx2.AsyncClient, issuer: str, printed: dict[str, Any]) -> str:
     """Do what a client with a registered id does: metadata, sign-in page, code, token."""
     parts = urlsplit(issuer)
     inserted = f"{parts.scheme}://{parts.netloc}/.well-known/oauth-authorization-server{parts.path}"
     server = (await client.get(inserted)).json()
-    assert server["issuer"] == issuer == told["env"]["AUTH_ISSUER"]
+    assert server["issuer"] == issuer == printed["env"]["AUTH_ISSUER"]
     verifier = secrets.token_urlsafe(48)
     challenge = urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     asked = {
         "response_type": "code",
-        "client_id": told["env"]["CLIENT_ID"],
+        "client_id": printed["env"]["CLIENT_ID"],
         "redirect_uri": INSPECTOR,
         "scope": "openid",
         "state": "s",
         "code_challenge": challenge,
         "code_challenge_method": "S256",
     }
-    ((user, password),) = told["users"].items()
+    ((user, password),) = printed["users"].items()
     page = server["authorization_endpoint"]
     wrong = await client.post(page, params=asked, data={"username": user, "password": "x"})
     assert "Login failed" in wrong.text
@@ -91,7 +91,7 @@ async def sign_in(client: httpx2.AsyncClient, issuer: str, told: dict[str, Any])
         "grant_type": "authorization_code",
         "code": answer["code"][0],
         "redirect_uri": INSPECTOR,
-        "client_id": told["env"]["CLIENT_ID"],
+        "client_id": printed["env"]["CLIENT_ID"],
         "code_verifier": verifier,
     }
     token: str = (await client.post(server["token_endpoint"], data=form)).json()["access_token"]
