@@ -1,5 +1,7 @@
 """Set-ups that are broken behind the sign-in."""
 
+import base64
+import json
 import secrets
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -261,6 +263,36 @@ def there_is_no_refresh_token() -> World:
 @SET.gives("given-token-refused", Blame.UNSURE, sign_in="token", token="an-old-opaque-token")
 def a_given_token_is_refused() -> World:
     return plain()
+
+
+def _jwt(**claims: Any) -> str:
+    parts = ({"alg": "ES256", "kid": "1"}, {"iss": "https://login.example", **claims})
+    encoded = [base64.urlsafe_b64encode(json.dumps(one).encode()).decode() for one in parts]
+    return ".".join([*(one.rstrip("=") for one in encoded), "AAAA"])
+
+
+_OPENID_ONLY = _jwt(aud="https://mcp.example/mcp", exp=4_000_000_000, scope="openid")
+
+
+@SET.gives(
+    "given-token-expired",
+    Blame.CONFIGURATION,
+    sign_in="token",
+    token=_jwt(aud="https://mcp.example/mcp", exp=1_000_000),
+)
+def a_given_token_is_old() -> World:
+    return plain()
+
+
+@SET.gives(
+    "token-lacks-scope",
+    Blame.CONFIGURATION,
+    sign_in="token",
+    token=_OPENID_ONLY,
+)
+def a_given_token_has_another_scope() -> World:
+    header = 'Bearer error="insufficient_scope", scope="mcp:read"'
+    return _calls(lambda _request: json_answer({"error": "x"}, 403, {"www-authenticate": header}))
 
 
 def _refresh(change: Callable[[World], None]) -> World:

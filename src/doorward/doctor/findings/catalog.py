@@ -8,6 +8,7 @@ from doorward.doctor.findings import (
     cors,
     edge,
     endpoint,
+    given_token,
     issuer,
     keys,
     registration,
@@ -30,6 +31,7 @@ _TABLES = (
     registration.FINDINGS,
     authorize.FINDINGS,
     signed_in.FINDINGS,
+    given_token.FINDINGS,
     clients.FINDINGS,
 )
 

@@ -201,7 +201,7 @@ FINDINGS = (
         title="The token is signed with a key that the issuer does not publish, and the server refuses it.",
         cause="The key set has no {kid}: the key is new and the set is old, or each replica has its own.",
         fix="Publish every key that signs at jwks_uri, and give all replicas the same keys.",
-        follows=("token-wrong-issuer",),
+        follows=("token-wrong-issuer", "given-token-expired"),
         specs=("RFC 7517 §4.5",),
     ),
     Finding(
@@ -289,7 +289,7 @@ FINDINGS = (
         cause="The token may be expired, revoked or for another server; or the server's check is wrong.",
         fix="Run the doctor with --sign-in, so that it sees a fresh token.",
         decide="With a fresh token of the server's own issuer, a refusal is the server's.",
-        follows=_EXPLAINED,
+        follows=(*_EXPLAINED, "given-token-expired"),
         seen_as=("invalid_token",),
     ),
     Finding(
@@ -325,7 +325,7 @@ FINDINGS = (
         fix='Answer with WWW-Authenticate: Bearer error="insufficient_scope", scope="..." if a '
         "scope is missing.",
         decide="The server's log says what is missing.",
-        follows=("call-blocked", "scope-hint-too-small", "scope-not-granted"),
+        follows=("call-blocked", "scope-hint-too-small", "scope-not-granted", "token-lacks-scope"),
     ),
     Finding(
         code="call-fails",

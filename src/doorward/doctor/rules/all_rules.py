@@ -9,6 +9,7 @@ from doorward.doctor.rules import (
     cors,
     edge,
     endpoint,
+    given_token,
     issuer,
     keys,
     refresh,
@@ -34,6 +35,7 @@ _BOOKS = (
     token.BOOK,
     calls.BOOK,
     refresh.BOOK,
+    given_token.BOOK,
     clients.BOOK,
 )
 

@@ -16,14 +16,15 @@ BOOK = RuleBook()
 _NEEDS = ("calls", "contents")
 
 
-def _first(evidence: Evidence) -> Exchange:
+def first_call(evidence: Evidence) -> Exchange:
+    """Return the call with the token that shows most."""
     assert evidence.calls is not None
     return evidence.calls.first
 
 
 def _refused_contents(evidence: Evidence) -> TokenContents | None:
     """Return the token's contents if the server refuses it: what it accepts is its own affair."""
-    first = _first(evidence)
+    first = first_call(evidence)
     return evidence.contents if first.status == 401 and not answers.is_edge_page(first) else None
 
 
@@ -39,7 +40,7 @@ def token_encrypted(evidence: Evidence) -> Found | None:
     if seen is None or seen.form != "encrypted":
         return None
     return Found(
-        observed=(told(_first(evidence)), "The token has five parts."),
+        observed=(told(first_call(evidence)), "The token has five parts."),
         values={"resource": _resource(evidence)},
     )
 
@@ -52,7 +53,7 @@ def token_wrong_issuer(evidence: Evidence) -> Found | None:
     if seen is None or not seen.issuer or not issuers or seen.issuer in issuers:
         return None
     return Found(
-        observed=(told(_first(evidence)), f"iss is {seen.issuer}; expected {issuers[0]}"),
+        observed=(told(first_call(evidence)), f"iss is {seen.issuer}; expected {issuers[0]}"),
         values={"difference": difference(seen.issuer, issuers[0]), "got": seen.issuer},
     )
 
@@ -66,7 +67,7 @@ def token_wrong_audience(evidence: Evidence) -> Found | None:
         return None
     got = ", ".join(seen.audience) or "(none)"
     return Found(
-        observed=(told(_first(evidence)), f"aud is {got}; expected {resource}"),
+        observed=(told(first_call(evidence)), f"aud is {got}; expected {resource}"),
         values={"got": got, "resource": resource},
     )
 
@@ -85,7 +86,7 @@ def token_unknown_key(evidence: Evidence) -> Found | None:
         return None
     return Found(
         observed=(
-            told(_first(evidence)),
+            told(first_call(evidence)),
             f"kid is {seen.kid}; published: {', '.join(sorted(kids))}",
         ),
         values={"kid": seen.kid},
@@ -98,7 +99,9 @@ def token_expired_at_birth(evidence: Evidence) -> Found | None:
     seen = _refused_contents(evidence)
     if seen is None or seen.lives_for is None or seen.lives_for > 0:
         return None
-    return Found(observed=(told(_first(evidence)), f"exp is {-seen.lives_for:.0f} s in the past"))
+    return Found(
+        observed=(told(first_call(evidence)), f"exp is {-seen.lives_for:.0f} s in the past")
+    )
 
 
 @BOOK.rule("token-not-valid-yet", needs=_NEEDS)
@@ -108,14 +111,14 @@ def token_not_valid_yet(evidence: Evidence) -> Found | None:
     if seen is None or seen.not_before_in is None or seen.not_before_in < 5:
         return None
     return Found(
-        observed=(told(_first(evidence)), f"nbf is {seen.not_before_in:.0f} s in the future")
+        observed=(told(first_call(evidence)), f"nbf is {seen.not_before_in:.0f} s in the future")
     )
 
 
 @BOOK.rule("call-blocked", needs=["calls"])
 def call_blocked(evidence: Evidence) -> Found | None:
     """Find a firewall that lets requests through without a token only."""
-    first = _first(evidence)
+    first = first_call(evidence)
     if not answers.is_edge_page(first):
         return None
     return Found(observed=(told(first),), values={"answer": first.answered})
@@ -124,14 +127,14 @@ def call_blocked(evidence: Evidence) -> Found | None:
 @BOOK.rule("fresh-token-refused", needs=["calls", "token"])
 def fresh_token_refused(evidence: Evidence) -> Found | None:
     """Find a server that refuses what its issuer has just issued."""
-    first = _first(evidence)
+    first = first_call(evidence)
     return Found(observed=(told(first), *_reason(first))) if first.status == 401 else None
 
 
 @BOOK.rule("token-may-not-arrive", needs=["calls", "token", "endpoint"])
 def token_may_not_arrive(evidence: Evidence) -> Found | None:
     """Find a refusal of a fresh token that is the same as without a token."""
-    first = _first(evidence)
+    first = first_call(evidence)
     assert evidence.endpoint is not None
     without = evidence.endpoint.first_refusal
     if first.status != 401 or without is None or not evidence.parties & PROXIES:
@@ -155,7 +158,7 @@ def session_lost(evidence: Evidence) -> Found | None:
 @BOOK.rule("given-token-refused", needs=["calls"])
 def given_token_refused(evidence: Evidence) -> Found | None:
     """Find a given token that is refused."""
-    first = _first(evidence)
+    first = first_call(evidence)
     if first.status != 401 or evidence.token is not None:
         return None
     return Found(observed=(told(first), *_reason(first)))
@@ -169,13 +172,13 @@ def _reason(exchange: Exchange) -> tuple[str, ...]:
 @BOOK.rule("scope-hint-too-small", needs=_NEEDS)
 def scope_hint_too_small(evidence: Evidence) -> Found | None:
     """Find a call that needs scopes which the sign-in was not told to ask for."""
-    needed = _needed_scopes(evidence)
+    needed = needed_scopes(evidence)
     asked = _asked(evidence)
     # What the user chose with --scope or what the issuer left out is not the server's mistake.
     if not needed or evidence.token is None or evidence.has_chosen_scope or needed <= asked:
         return None
     return Found(
-        observed=(told(_first(evidence)), f"The call needs {' '.join(sorted(needed))}"),
+        observed=(told(first_call(evidence)), f"The call needs {' '.join(sorted(needed))}"),
         values={"got": " ".join(sorted(asked)) or "no scope"},
     )
 
@@ -183,7 +186,7 @@ def scope_hint_too_small(evidence: Evidence) -> Found | None:
 @BOOK.rule("scope-not-granted", needs=_NEEDS)
 def scope_not_granted(evidence: Evidence) -> Found | None:
     """Find scopes that were asked for, and that the issuer did not grant."""
-    needed, asked = _needed_scopes(evidence), _asked(evidence)
+    needed, asked = needed_scopes(evidence), _asked(evidence)
     if not needed or evidence.token is None or not needed <= asked:
         return None
     granted = evidence.token.granted_scope
@@ -192,7 +195,7 @@ def scope_not_granted(evidence: Evidence) -> Found | None:
     if needed <= got:
         return None
     return Found(
-        observed=(told(_first(evidence)), f"Not granted: {' '.join(sorted(needed - got))}"),
+        observed=(told(first_call(evidence)), f"Not granted: {' '.join(sorted(needed - got))}"),
         values={"asked": " ".join(sorted(asked)), "got": " ".join(sorted(got)) or "no scope"},
     )
 
@@ -200,7 +203,7 @@ def scope_not_granted(evidence: Evidence) -> Found | None:
 @BOOK.rule("call-forbidden", needs=["calls"])
 def call_forbidden(evidence: Evidence) -> Found | None:
     """Find any other 403 on a call with a token."""
-    first = _first(evidence)
+    first = first_call(evidence)
     if first.status != 403:
         return None
     return Found(
@@ -211,8 +214,9 @@ def call_forbidden(evidence: Evidence) -> Found | None:
     )
 
 
-def _needed_scopes(evidence: Evidence) -> frozenset[str]:
-    first = _first(evidence)
+def needed_scopes(evidence: Evidence) -> frozenset[str]:
+    """Return the scopes that a refused call needs, as its challenge says."""
+    first = first_call(evidence)
     if first.status != 403:
         return frozenset()
     try:
