@@ -64,6 +64,7 @@ from doorward.authserver.store.rate_counters import RateCounters
 from doorward.authserver.store.revoked_tokens import read_revoked
 from doorward.authserver.token.endpoint import TokenEndpoint
 from doorward.authserver.upstream.accounts import ProviderAccounts
+from doorward.authserver.upstream.ended_tokens import EndedTokens, RevocationReport
 from doorward.authserver.upstream.logins import ProviderLogins
 from doorward.authserver.upstream.provider_client import ProviderClient
 from doorward.authserver.upstream.refusals import ProviderMisconfigured, ProviderUnavailable
@@ -128,10 +129,16 @@ class AuthorizationServer:
         accounts = ProviderAccounts(store, settings, clock)
         sealing_keys = SealingKeys(store, secret, clock)
         provider_sessions = ProviderSessions(store, settings, sealing_keys, clock)
-        session_checks = SessionChecks(store, provider_sessions, accounts, providers, clock)
+        ended_tokens = EndedTokens(store, sealing_keys, providers, events, clock)
+        session_checks = SessionChecks(
+            store, provider_sessions, accounts, providers, ended_tokens, clock
+        )
         connections = Connections(store, settings, sealing_keys, clock)
         links = ConnectLinks(store, settings, clock)
-        connection_checks = ConnectionChecks(store, connections, providers, events, clock)
+        connection_checks = ConnectionChecks(
+            store, connections, providers, ended_tokens, events, clock
+        )
+        token_revocation = TokenRevocation(store, connections, ended_tokens, clock)
         access_tokens = AccessTokens(keys, settings, clock)
         self.settings = settings
         self.users = Users(store, clock)
@@ -140,7 +147,7 @@ class AuthorizationServer:
             settings=settings,
             clock=clock,
             store=store,
-            cleanup=Cleanup(store, clock),
+            cleanup=Cleanup(store, clock, token_revocation.sweep if providers else None),
             keys=keys,
             access_tokens=access_tokens,
             refresh_tokens=RefreshTokens(settings, secret),
@@ -172,9 +179,7 @@ class AuthorizationServer:
                 events,
                 clock,
             ),
-            token_revocation=TokenRevocation(
-                store, provider_sessions, connections, providers, clock
-            ),
+            token_revocation=token_revocation,
         )
         no_route = NoRoute(settings.service_name)
         routes = _routes(self.services)
@@ -261,6 +266,17 @@ class AuthorizationServer:
         store, keys = self.services.store, self.services.sealing_keys
         sessions = await reseal_tokens(store, keys, sealing)
         return RotatedKeys(signing_key=signing, sealing_key=sealing, sessions=sessions)
+
+    async def revoke_ended_tokens(self) -> RevocationReport:
+        """
+        Tell identity providers which of their tokens have ended here, and return what they said.
+
+        A running server does it by itself; this is for a process that only ends grants.
+
+        Raises:
+            StoreUnavailable: 503.
+        """
+        return await self.services.token_revocation.revoke()
 
     def trusted_issuer(self, resource: str) -> TrustedIssuer:
         """

@@ -1,5 +1,6 @@
 """A provider at which people connect accounts: every token says whose it is."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,11 +16,16 @@ class CodeHost(OpenIdProvider):
     A provider whose access tokens are ``access-of-<sub>-<number>``, with an API that tells them apart.
 
     Refresh tokens rotate: an old one is ``invalid_grant``. ``ended`` are subjects whose tokens are void.
+    ``asked`` is set when a refresh comes; its answer waits for ``answer``, if there is one.
     """
 
     issuer: str = ISSUER
     ended: set[str] = field(default_factory=set)
     refreshes: int = 0
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    answer: asyncio.Event | None = None
+    down: bool = False
+    revocation: FetchResponse | None = None
     _owners: dict[str, str] = field(default_factory=dict)
     _refresh_tokens: set[str] = field(default_factory=set)
 
@@ -28,7 +34,23 @@ class CodeHost(OpenIdProvider):
         self._owners[answer["code"]] = self.user["sub"]
         return answer
 
+    @property
+    def revoked(self) -> list[str]:
+        """The tokens that this provider was told to revoke."""
+        return [form["token"] for path, form in self.requests if path == "/revoke"]
+
+    def can_revoke(self) -> None:
+        """Have a revocation endpoint from now on."""
+        self.metadata["revocation_endpoint"] = self.base + "/revoke"
+
     async def send(self, url: str, request: FetchRequest, *, limit: int = 0) -> FetchResponse:
+        if self.down:
+            raise FetchFailed("unreachable")
+        if url == self.base + "/revoke" and self.revocation is not None:
+            return self.revocation
+        if self.answer is not None and b"grant_type=refresh_token" in request.body:
+            self.asked.set()
+            await self.answer.wait()
         if url == self.base + "/userinfo":
             self.requests.append(("/userinfo", {}))
             subject = owner_of((request.authorization or "").removeprefix("Bearer "))

@@ -20,6 +20,8 @@ from tests.cli.conftest import Command, Ended
 
 Result = TypeVar("Result")
 SignedIn = tuple[Tokens, Tokens, str]
+# What the verbs say of the tokens of identity providers, where there are none.
+NOTHING = {"revoked": 0, "not_revocable": 0, "waiting": 0}
 
 
 @dataclass
@@ -103,7 +105,7 @@ def test_grants_are_listed_by_user_and_client_and_ended_one_by_one(server: Serve
     assert {grant["username"] for grant in listed} == {"alice"}
     assert (len(found), none) == (1, [])
     assert set(found[0]["scopes"]) == {"mcp:read", "mcp:tools"}
-    assert ended.document == {"ended": 1}
+    assert ended.document == {"ended": 1, "provider_tokens": NOTHING}
     assert server.refreshed("desk", server.desk) == 400
     assert server.refreshed(server.registered, server.other) == 200
 
@@ -137,7 +139,7 @@ def test_connected_accounts_are_listed_and_end_with_the_last_grant(server: Serve
 def test_the_grants_of_one_user_are_ended_together(server: Server) -> None:
     ended = server.verb("grants", "end", "--user", "ALICE ", "--json")
 
-    assert ended.document == {"ended": 2}
+    assert ended.document == {"ended": 2, "provider_tokens": NOTHING}
     assert [
         server.refreshed("desk", server.desk),
         server.refreshed(server.registered, server.other),
@@ -286,7 +288,11 @@ def test_an_added_user_can_sign_in_until_disabled(
     assert (added.document["scopes"], added.document["roles"]) == (["mcp:read"], ["ops"])
     assert PASSWORD not in added.out + added.err
     assert "argon2" not in added.out
-    assert disabled.document == {"username": "bob", "state": "disabled"}
+    assert disabled.document == {
+        "username": "bob",
+        "state": "disabled",
+        "provider_tokens": NOTHING,
+    }
     assert server.refreshed("desk", tokens) == 400
     states = {
         user["username"]: user["disabled"]

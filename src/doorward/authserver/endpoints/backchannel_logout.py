@@ -8,9 +8,12 @@ from doorward.authserver.rate_limits import address_key
 from doorward.authserver.refusals import InvalidRequest
 from doorward.authserver.responses import json_response
 from doorward.authserver.services import Services
+from doorward.authserver.store.ended_tokens import end_connections
+from doorward.authserver.store.schema import provider_connections
 from doorward.authserver.store.spent_assertions import claim_assertion
 from doorward.authserver.upstream.logout_token import OLDEST, LogoutToken, check_logout_token
 from doorward.authserver.upstream.provider_client import ProviderClient
+from doorward.authserver.upstream.sessions import named_by_provider
 from doorward.authserver.upstream.signed_token import read_signed_token
 from doorward.net.clock import LEEWAY
 
@@ -57,12 +60,16 @@ class BackchannelLogoutEndpoint:
             until = now + OLDEST + LEEWAY
             if not await claim_assertion(connection, party, str(claims["jti"]), until, now):
                 raise InvalidRequest("the logout token was used before")
-            return await services.provider_sessions.end_matching(
-                connection,
-                provider.provider,
-                subject=claims.get("sub"),
-                sid=claims.get("sid"),
+            named = {"subject": claims.get("sub"), "sid": claims.get("sid")}
+            ended = await services.provider_sessions.end_matching(
+                connection, provider.provider, **named
             )
+            # And the accounts that were connected through this client of the provider.
+            which = named_by_provider(provider_connections, provider.provider, **named)
+            which &= provider_connections.c.client_id == provider.provider.client_id
+            if await end_connections(connection, which, now):
+                services.token_revocation.start()
+            return ended
 
     async def _verify(self, token: str, provider: ProviderClient) -> LogoutToken:
         settings = provider.provider

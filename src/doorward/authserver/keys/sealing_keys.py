@@ -4,12 +4,13 @@ import os
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Table, delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.keys.secrets import derive, seal, unseal
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import (
+    ended_provider_tokens,
     provider_connections,
     provider_sessions,
     sealing_keys,
@@ -93,15 +94,10 @@ class SealingKeys:
                 .where(sealing_keys.c.retired_at.is_(None))
                 .values(retired_at=now)
             )
-            in_use = exists(
-                select(provider_sessions.c.id).where(
-                    provider_sessions.c.sealing_key_id == sealing_keys.c.id,
-                    provider_sessions.c.ended_at.is_(None),
-                )
-            ) | exists(
-                select(provider_connections.c.id).where(
-                    provider_connections.c.sealing_key_id == sealing_keys.c.id
-                )
+            in_use = (
+                _is_in_use(provider_sessions, provider_sessions.c.ended_at.is_(None))
+                | _is_in_use(provider_connections)
+                | _is_in_use(ended_provider_tokens)
             )
             await connection.execute(
                 delete(sealing_keys).where(sealing_keys.c.retired_at < now - _OVERLAP, ~in_use)
@@ -133,3 +129,8 @@ class SealingKeys:
             if row.retired_at is None:
                 self._current, self._made_at = row.id, row.created_at
         self._loaded_at = self._clock()
+
+
+def _is_in_use(rows: Table, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that a row is encrypted under the key."""
+    return exists(select(rows.c.id).where(rows.c.sealing_key_id == sealing_keys.c.id, *conditions))

@@ -1,11 +1,15 @@
 """Refreshes the tokens of connected accounts, once for all processes."""
 
+from sqlalchemy import delete
+
 from doorward.authserver.events import EventRecorder
 from doorward.authserver.provider_tokens.connections import ConnectedTokens, Connections
+from doorward.authserver.store.ended_tokens import end_connections
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import provider_connections
+from doorward.authserver.upstream.ended_tokens import EndedTokens
 from doorward.authserver.upstream.provider_client import ProviderClient
-from doorward.authserver.upstream.refusals import ProviderGrantEnded
+from doorward.authserver.upstream.refusals import AccountNotAllowed, ProviderGrantEnded
 from doorward.authserver.upstream.responses import ProviderTokens
 from doorward.authserver.upstream.shared_checks import Checked, SharedChecks
 from doorward.net import Clock
@@ -24,10 +28,11 @@ class ConnectionChecks(SharedChecks):
         store: Store,
         connections: Connections,
         providers: dict[str, ProviderClient],
+        ended: EndedTokens,
         events: EventRecorder,
         clock: Clock,
     ) -> None:
-        super().__init__("connection", store, provider_connections, providers, clock)
+        super().__init__("connection", store, provider_connections, providers, ended, clock)
         self._connections = connections
         self._events = events
 
@@ -58,10 +63,20 @@ class ConnectionChecks(SharedChecks):
         tokens, _ = await self._ask_provider(found, found.tokens)
         await self._connections.renew(row_id, tokens)
 
-    async def _keep_tokens(self, row_id: str, tokens: ProviderTokens) -> None:
-        await self._connections.keep_tokens(row_id, tokens)
+    async def _keep_tokens(self, row_id: str, tokens: ProviderTokens) -> bool:
+        return await self._connections.keep_tokens(row_id, tokens)
 
     async def _end(self, row: Checked, reason: str) -> None:
+        which = provider_connections.c.id == row.id
         async with self._store.writing() as connection:
-            await self._connections.end(connection, provider_connections.c.id == row.id)
-        self._events.record_event("connection.ended", reason=reason, provider=row.provider)
+            if reason == AccountNotAllowed.code:
+                ended = await end_connections(connection, which, self._clock())
+            else:
+                # The provider has ended the tokens itself.
+                ended = (
+                    await connection.execute(delete(provider_connections).where(which))
+                ).rowcount
+        if reason == AccountNotAllowed.code:
+            self._ended.start()
+        if ended:
+            self._events.record_event("connection.ended", reason=reason, provider=row.provider)

@@ -14,7 +14,6 @@ from doorward.authserver.settings.admission import ProviderAccount
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.settings.identity_provider import IdentityProvider
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.grants import has_active_grant
 from doorward.authserver.store.schema import provider_connections, users
 from doorward.authserver.upstream.responses import ProviderTokens
 from doorward.authserver.upstream.sealed_tokens import seal_tokens, unseal_tokens
@@ -94,6 +93,9 @@ class Connections:
                 client_id=provider.client_id,
                 subject=account.subject,
                 account=account.label,
+                sid=account.sid,
+                acr=account.acr,
+                amr=sorted(account.amr),
                 **await seal_tokens(self._keys, connection, row_id, tokens),
                 created_at=now,
                 check_due_at=_due_at(tokens, now),
@@ -120,6 +122,8 @@ class Connections:
             provider is not None
             and provider.issuer_url == row.issuer
             and provider.client_id == row.client_id
+            # A connection without a second factor does not count once the settings require one.
+            and provider.unmet_authentication(row.acr, row.amr or ()) is None
             and self._settings.revoke_before <= row.created_at <= self._clock() + CLOCK_SKEW
         )
         sealed = Sealed(row.sealing_key_id, row.sealed_tokens)
@@ -134,14 +138,15 @@ class Connections:
             check_due_at=row.check_due_at,
         )
 
-    async def keep_tokens(self, row_id: str, tokens: ProviderTokens) -> None:
-        """Store the tokens that the provider has just issued; the check is still in progress."""
+    async def keep_tokens(self, row_id: str, tokens: ProviderTokens) -> bool:
+        """Store the tokens that the provider has just issued; say whether the connection exists."""
         async with self._store.writing() as connection:
-            await connection.execute(
+            changed = await connection.execute(
                 update(provider_connections)
                 .where(provider_connections.c.id == row_id)
                 .values(**await seal_tokens(self._keys, connection, row_id, tokens))
             )
+            return changed.rowcount == 1
 
     async def renew(self, row_id: str, tokens: ProviderTokens) -> None:
         """Note that the provider has said that the account is good."""
@@ -173,15 +178,6 @@ class Connections:
         found = await self._store.look_up(lambda reading: reading.execute(_ANY, audience))
         return found.one_or_none() is not None
 
-    async def end(
-        self, connection: AsyncConnection, which: ColumnElement[bool]
-    ) -> list[ConnectedTokens]:
-        """Delete connections, and return those whose tokens can be revoked at the provider."""
-        ids = (await connection.execute(select(provider_connections.c.id).where(which))).scalars()
-        found = [await self.find(connection, row_id) for row_id in ids.all()]
-        await connection.execute(delete(provider_connections).where(which))
-        return [one for one in found if one is not None]
-
     async def _read(self, column: Column[str], *owned_by: str) -> str | None:
         query = select(column).where(*_owned_by(*owned_by))
         async with self._store.reading() as connection:
@@ -203,13 +199,6 @@ async def list_connections(
     rows = (await connection.execute(query)).all()
     names = Connection.__dataclass_fields__
     return tuple(Connection(**{name: row._mapping[name] for name in names}) for row in rows)
-
-
-async def delete_unused(connection: AsyncConnection, now: float) -> None:
-    """Delete the connections that no application of their users can use any more."""
-    table = provider_connections
-    in_use = has_active_grant(table.c.user_id, table.c.resource, now)
-    await connection.execute(delete(table).where(~in_use))
 
 
 def _owned_by(user_id: str, resource: str, provider: str) -> tuple[ColumnElement[bool], ...]:

@@ -1,43 +1,37 @@
 """Ends provider tokens when nothing here needs them any more, and tells the provider."""
 
-import asyncio
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, func
 
 from doorward.authserver.provider_tokens.connections import Connections
+from doorward.authserver.store.ended_tokens import end_connections
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.schema import grants, provider_connections
-from doorward.authserver.upstream.provider_client import ProviderClient
-from doorward.authserver.upstream.refusals import ProviderMisconfigured, ProviderUnavailable
-from doorward.authserver.upstream.responses import ProviderTokens
-from doorward.authserver.upstream.sessions import ProviderSessions
-from doorward.authserver.upstream.shared_checks import DEADLINE
+from doorward.authserver.store.grants import has_active_grant
+from doorward.authserver.store.schema import provider_connections
+from doorward.authserver.upstream.ended_tokens import EndedTokens, RevocationReport
+from doorward.authserver.upstream.sessions import end_unused_session
 from doorward.net import Clock
+
+# How long an account stays connected that no application can use and no tool has used: a user who
+# signs in again within this time does not have to connect it again.
+KEPT_UNUSED = 30 * 86400.0
 
 
 class TokenRevocation:
     """
-    Revokes a provider's tokens after the last grant that can use them.
+    Ends sessions and connections after the last grant that can use them.
 
     The caller does not wait for the provider: what was revoked here is revoked, whatever it answers.
     """
 
     def __init__(
-        self,
-        store: Store,
-        sessions: ProviderSessions,
-        connections: Connections,
-        providers: dict[str, ProviderClient],
-        clock: Clock,
+        self, store: Store, connections: Connections, ended: EndedTokens, clock: Clock
     ) -> None:
         self._store = store
-        self._sessions = sessions
         self._connections = connections
-        self._providers = providers
+        self._ended = ended
         self._clock = clock
-        self._in_flight: set[asyncio.Task[None]] = set()
 
     async def end_unused(
         self, session_ids: Iterable[str], audiences: Iterable[tuple[str, str]] = ()
@@ -51,68 +45,65 @@ class TokenRevocation:
         Raises:
             StoreUnavailable: 503.
         """
+        ended = 0
         for session_id in session_ids:
-            await self._end_session(session_id)
+            async with self._store.writing() as connection:
+                ended += await end_unused_session(connection, session_id, self._clock())
         table = provider_connections.c
         for user_id, resource in audiences:
             # Most users have connected nothing, and then a read is all that a revocation costs.
-            if not await self._connections.exist(user_id, resource):
-                continue
-            of_grant = (grants.c.user_id == user_id, grants.c.resource == resource)
-            of_connection = (table.user_id == user_id) & (table.resource == resource)
-            await self.end_connections(of_connection, unless=of_grant)
+            if await self._connections.exist(user_id, resource):
+                of_user = (table.user_id == user_id) & (table.resource == resource)
+                ended += await self._end(of_user & _is_unused(self._clock()))
+        if ended:
+            self.start()
 
-    async def end_connections(
-        self, which: ColumnElement[bool], *, unless: tuple[ColumnElement[bool], ...] = ()
-    ) -> int:
+    async def end_connections(self, which: ColumnElement[bool]) -> int:
         """
-        End connected accounts, unless there is an active grant that meets ``unless``.
-
-        Returns how many have ended.
+        End connected accounts; return how many they were.
 
         Raises:
             StoreUnavailable: 503.
         """
-        async with self._store.writing() as connection:
-            if unless and await self._is_in_use(connection, *unless):
-                return 0
-            ended = await self._connections.end(connection, which)
-        for one in ended:
-            self._tell(one.provider, one.tokens)
-        return len(ended)
+        ended = await self._end(which)
+        if ended:
+            self.start()
+        return ended
+
+    def start(self) -> None:
+        """Begin to tell the providers what has ended."""
+        self._ended.start()
+
+    async def sweep(self) -> None:
+        """
+        End the accounts that stay connected for nobody, and tell the providers what has ended.
+
+        Raises:
+            StoreUnavailable: 503.
+        """
+        table, now = provider_connections.c, self._clock()
+        used_at = func.coalesce(table.last_used_at, table.created_at)
+        await self._end((used_at < now - KEPT_UNUSED) & _is_unused(now))
+        await self._ended.revoke()
+
+    async def revoke(self) -> RevocationReport:
+        """
+        Tell the providers what has ended, and return what they said.
+
+        Raises:
+            StoreUnavailable: 503.
+        """
+        return await self._ended.revoke()
 
     async def aclose(self) -> None:
         """Wait for the answers that providers still owe; each has its deadline."""
-        await asyncio.gather(*self._in_flight)
+        await self._ended.aclose()
 
-    async def _end_session(self, session_id: str) -> None:
+    async def _end(self, which: ColumnElement[bool]) -> int:
         async with self._store.writing() as connection:
-            if await self._is_in_use(connection, grants.c.provider_session_id == session_id):
-                return
-            session = await self._sessions.find(connection, session_id)
-            if session is None or session.ended:
-                return
-            await self._sessions.end(connection, session_id, "revoked")
-        if session.tokens is not None:
-            self._tell(session.provider, session.tokens)
+            return await end_connections(connection, which, self._clock())
 
-    async def _is_in_use(
-        self, connection: AsyncConnection, *conditions: ColumnElement[bool]
-    ) -> bool:
-        active = select(grants.c.id).where(
-            *conditions, grants.c.revoked_at.is_(None), grants.c.expires_at > self._clock()
-        )
-        return (await connection.execute(active.limit(1))).one_or_none() is not None
 
-    def _tell(self, provider: str, tokens: ProviderTokens) -> None:
-        task = asyncio.create_task(self._revoke(provider, tokens))
-        self._in_flight.add(task)
-        task.add_done_callback(self._in_flight.discard)
-
-    async def _revoke(self, provider: str, tokens: ProviderTokens) -> None:
-        try:
-            async with asyncio.timeout(DEADLINE):
-                await self._providers[provider].revoke(tokens)
-        except (ProviderUnavailable, ProviderMisconfigured, TimeoutError):
-            # The tokens are deleted here, so nobody can use them through this server.
-            return
+def _is_unused(now: float) -> ColumnElement[bool]:
+    table = provider_connections.c
+    return ~has_active_grant(table.user_id, table.resource, now)

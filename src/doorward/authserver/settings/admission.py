@@ -36,6 +36,12 @@ class ProviderAccount:
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
+    def sid(self) -> str | None:
+        """The provider's own id of the session. Spec: OpenID Connect Back-Channel Logout 1.0 §2.1"""
+        sid = self.claims.get("sid")
+        return sid if isinstance(sid, str) else None
+
+    @property
     def label(self) -> str:
         """What pages call this account."""
         return self.email or self.username or self.name or self.subject

@@ -1,6 +1,7 @@
 """Deletes what has expired, beside the requests and in small batches."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from doorward.authserver.store.engine import Store
 from doorward.authserver.store.revoked_tokens import LATE
 from doorward.authserver.store.schema import (
     connect_links,
+    ended_provider_tokens,
     grants,
     known_browsers,
     provider_logins,
@@ -65,6 +67,7 @@ _TABLES = (
     _expired(provider_logins),
     _expired(connect_links),
     _expired(provider_sessions),
+    _expired(ended_provider_tokens),
     _expired(spent_assertions),
     _expired(rate_counters),
     _expired(revoked_tokens, late=LATE),
@@ -72,11 +75,18 @@ _TABLES = (
 
 
 class Cleanup:
-    """Deletes expired rows once a minute, while there are requests."""
+    """
+    Deletes expired rows once a minute, while there are requests.
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    ``first`` is what happens once a minute before that.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, first: Callable[[], Awaitable[object]] | None = None
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._first = first
         self._began_at = 0.0
         self._task: asyncio.Task[None] | None = None
 
@@ -99,6 +109,8 @@ class Cleanup:
     async def _delete_all(self, now: float) -> None:
         # What is left is deleted a minute later.
         with suppress(StoreUnavailable):
+            if self._first is not None:
+                await self._first()
             for one in _TABLES:
                 while await self._delete(one, now) == _BATCH:
                     pass

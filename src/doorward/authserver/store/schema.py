@@ -170,6 +170,11 @@ provider_connections = Table(
     Column("subject", Text, nullable=False),
     # What people call the account; it decides nothing.
     Column("account", Text, nullable=False),
+    # The provider's own id of the session, for back-channel logout.
+    Column("sid", Text),
+    # How the user was authenticated there: settings can require more later.
+    Column("acr", Text),
+    Column("amr", JSON(none_as_null=True)),
     Column("sealed_tokens", LargeBinary, nullable=False),
     Column("sealing_key_id", String(64), nullable=False),
     Column("created_at", Float, nullable=False),
@@ -178,6 +183,27 @@ provider_connections = Table(
     Column("refreshing_until", Float),
     Index("provider_connections_user", "user_id"),
     Index("provider_connections_sealing_key", "sealing_key_id"),
+    Index("provider_connections_subject", "subject"),
+)
+
+ended_provider_tokens = Table(
+    "ended_provider_tokens",
+    metadata,
+    # Of the session or connection that ended: its tokens are encrypted for this id. No column names
+    # the user, who may be deleted by now.
+    Column("id", String(64), primary_key=True),
+    Column("provider", String(64), nullable=False),
+    # Tokens of another issuer or client must not be sent to the one that is configured now.
+    Column("issuer", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("sealed_tokens", LargeBinary, nullable=False),
+    Column("sealing_key_id", String(64), nullable=False),
+    # When the provider is told, if no process is telling it now.
+    Column("retry_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Index("ended_provider_tokens_retry", "retry_at"),
+    Index("ended_provider_tokens_expiry", "expires_at"),
+    Index("ended_provider_tokens_sealing_key", "sealing_key_id"),
 )
 
 connect_links = Table(

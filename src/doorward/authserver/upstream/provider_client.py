@@ -216,22 +216,29 @@ class ProviderClient:
         form |= self._facts.refresh_parameters
         return await self._request_tokens(form, REFRESH_TIMEOUT)
 
-    async def revoke(self, tokens: ProviderTokens) -> None:
+    async def revoke(self, tokens: ProviderTokens) -> bool:
         """
-        Revoke the tokens, if the provider has an endpoint for that; it answers 200 in any case.
+        Revoke the tokens; say whether the provider has an endpoint for that, which then answers 200.
 
         Raises:
             ProviderUnavailable: 503.
+            ProviderMisconfigured: 502.
 
-        Spec: RFC 7009 §2.1
+        Spec: RFC 7009 §2.1, §2.2
         """
         metadata = await self.metadata()
         if metadata.revocation_endpoint is None:
-            return
+            return False
         # A refresh token takes its access tokens with it.
         token = tokens.refresh_token or tokens.access_token
         request = self._authenticated(metadata, {"token": token})
-        await self._send(self._internal(metadata.revocation_endpoint), request)
+        response = await self._send(self._internal(metadata.revocation_endpoint), request)
+        if response.status == 401:
+            raise ProviderMisconfigured(f"{self.provider.name}: revocation refused this client")
+        if response.status == 429 or response.status >= 500:
+            raise ProviderUnavailable(f"{self.provider.name}: revocation status {response.status}")
+        # 400 is an answer too: some providers do not know a token that has ended already.
+        return True
 
     async def account(
         self,

@@ -8,7 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.keys.sealing_keys import Sealed, SealingKeys
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.schema import provider_connections, provider_sessions
+from doorward.authserver.store.schema import (
+    ended_provider_tokens,
+    provider_connections,
+    provider_sessions,
+)
 from doorward.authserver.upstream.responses import ProviderTokens
 
 _BATCH = 100
@@ -46,6 +50,7 @@ async def reseal_tokens(store: Store, keys: SealingKeys, key_id: str) -> int:
     """
     active = provider_sessions.c.ended_at.is_(None)
     sessions = await _reseal(store, keys, key_id, provider_sessions, active)
+    await _reseal(store, keys, key_id, ended_provider_tokens)
     return sessions + await _reseal(store, keys, key_id, provider_connections)
 
 

@@ -1,11 +1,16 @@
 """Asks identity providers whether their sessions are still good, once for all processes."""
 
+from sqlalchemy import select
+
 from doorward.authserver.settings.admission import ProviderAccount
+from doorward.authserver.store.ended_tokens import end_connections, end_provider_sessions
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.schema import provider_sessions
+from doorward.authserver.store.grants import has_active_grant
+from doorward.authserver.store.schema import provider_connections, provider_sessions
 from doorward.authserver.upstream.accounts import ProviderAccounts
+from doorward.authserver.upstream.ended_tokens import EndedTokens
 from doorward.authserver.upstream.provider_client import ProviderClient
-from doorward.authserver.upstream.refusals import ProviderGrantEnded
+from doorward.authserver.upstream.refusals import AccountNotAllowed, ProviderGrantEnded
 from doorward.authserver.upstream.responses import ProviderTokens
 from doorward.authserver.upstream.sessions import ProviderSession, ProviderSessions
 from doorward.authserver.upstream.shared_checks import Checked, SharedChecks
@@ -26,6 +31,7 @@ class SessionChecks(SharedChecks):
         sessions: ProviderSessions,
         accounts: ProviderAccounts,
         providers: dict[str, ProviderClient],
+        ended: EndedTokens,
         clock: Clock,
     ) -> None:
         super().__init__(
@@ -33,6 +39,7 @@ class SessionChecks(SharedChecks):
             store,
             provider_sessions,
             providers,
+            ended,
             clock,
             provider_sessions.c.ended_at.is_(None),
         )
@@ -90,9 +97,22 @@ class SessionChecks(SharedChecks):
             await self._accounts.update_user(connection, provider, account, now)
             await self._sessions.renew(connection, session.id, tokens, now)
 
-    async def _keep_tokens(self, row_id: str, tokens: ProviderTokens) -> None:
-        await self._sessions.keep_tokens(row_id, tokens)
+    async def _keep_tokens(self, row_id: str, tokens: ProviderTokens) -> bool:
+        return await self._sessions.keep_tokens(row_id, tokens)
 
     async def _end(self, row: Checked, reason: str) -> None:
+        shut_out = reason == AccountNotAllowed.code
+        which, now = provider_sessions.c.id == row.id, self._clock()
         async with self._store.writing() as connection:
+            if shut_out:
+                # The provider still has the session, so its tokens must be revoked there.
+                await end_provider_sessions(connection, which, reason, now)
             await self._sessions.end(connection, row.id, reason)
+            if shut_out:
+                # With the accounts that the user connected, where no application has access now.
+                table = provider_connections.c
+                user = select(provider_sessions.c.user_id).where(which)
+                unused = ~has_active_grant(table.user_id, table.resource, now)
+                await end_connections(connection, table.user_id.in_(user) & unused, now)
+        if shut_out:
+            self._ended.start()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.keys.sealing_keys import Sealed, SealingKeys
@@ -11,6 +11,7 @@ from doorward.authserver.settings.admission import ProviderAccount
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.settings.identity_provider import IdentityProvider
 from doorward.authserver.store.connection import Connection
+from doorward.authserver.store.ended_tokens import end_provider_sessions
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.grants import revoke_grants
 from doorward.authserver.store.schema import grants, provider_sessions, sessions
@@ -63,7 +64,6 @@ class ProviderSessions:
         """Store a session, and return the new id."""
         session_id = uuid4().hex
         now = self._clock()
-        sid = account.claims.get("sid")
         async with self._store.writing() as connection:
             await connection.execute(
                 insert(provider_sessions).values(
@@ -73,7 +73,7 @@ class ProviderSessions:
                     issuer=provider.issuer_url,
                     client_id=provider.client_id,
                     subject=account.subject,
-                    sid=sid if isinstance(sid, str) else None,
+                    sid=account.sid,
                     acr=account.acr,
                     amr=sorted(account.amr),
                     auth_time=account.auth_time,
@@ -107,15 +107,16 @@ class ProviderSessions:
         found = select(provider_sessions.c.id).where(*active).with_for_update(read=True)
         return (await connection.execute(found)).one_or_none() is not None
 
-    async def keep_tokens(self, session_id: str, tokens: ProviderTokens) -> None:
-        """Store the tokens that the provider has just issued; the check is still in progress."""
+    async def keep_tokens(self, session_id: str, tokens: ProviderTokens) -> bool:
+        """Store the tokens that the provider has just issued; say whether the session is active."""
         async with self._store.writing() as connection:
-            await connection.execute(
+            kept = await connection.execute(
                 update(provider_sessions)
                 # Not in a session that a logout has ended meanwhile: its tokens are deleted.
                 .where(provider_sessions.c.id == session_id, provider_sessions.c.ended_at.is_(None))
                 .values(**await seal_tokens(self._keys, connection, session_id, tokens))
             )
+            return kept.rowcount == 1
 
     async def renew(
         self, connection: AsyncConnection, session_id: str, tokens: ProviderTokens, now: float
@@ -139,12 +140,7 @@ class ProviderSessions:
             .where(provider_sessions.c.id == session_id, provider_sessions.c.ended_at.is_(None))
             .values(ended_at=now, ended_for=reason, sealed_tokens=b"", refreshing_until=None)
         )
-        await revoke_grants(
-            connection, grants.c.provider_session_id == session_id, "provider-session-ended", now
-        )
-        await connection.execute(
-            delete(sessions).where(sessions.c.provider_session_id == session_id)
-        )
+        await _end_dependents(connection, session_id, now)
         return ended.rowcount == 1
 
     async def end_matching(
@@ -156,14 +152,12 @@ class ProviderSessions:
         sid: str | None,
     ) -> int:
         """End the sessions that a provider names; return how many were active."""
-        table = provider_sessions.c
-        # The issuer too: another provider may give the same id to somebody else.
-        named = [table.issuer == provider.issuer_url, table.ended_at.is_(None)]
-        if subject is not None:
-            named.append(table.subject == subject)
-        if sid is not None:
-            named.append(table.sid == sid)
-        found = (await connection.execute(select(table.id).where(*named))).scalars().all()
+        table = provider_sessions
+        named = (
+            named_by_provider(table, provider, subject=subject, sid=sid),
+            table.c.ended_at.is_(None),
+        )
+        found = (await connection.execute(select(table.c.id).where(*named))).scalars().all()
         for session_id in found:
             await self.end(connection, session_id, "provider-logout")
         return len(found)
@@ -200,6 +194,47 @@ class ProviderSessions:
     ) -> ProviderTokens | None:
         sealed = Sealed(row.sealing_key_id, row.sealed_tokens)
         return await unseal_tokens(self._keys, connection, row.id, sealed)
+
+
+async def end_unused_session(connection: AsyncConnection, session_id: str, now: float) -> bool:
+    """
+    End a session that no grant uses, with its browser sessions; say whether it has ended now.
+
+    The provider's tokens then wait for revocation.
+    """
+    in_use = select(grants.c.id).where(
+        grants.c.provider_session_id == session_id,
+        grants.c.revoked_at.is_(None),
+        grants.c.expires_at > now,
+    )
+    if (await connection.execute(in_use.limit(1))).one_or_none() is not None:
+        return False
+    which = provider_sessions.c.id == session_id
+    ended = await end_provider_sessions(connection, which, "revoked", now)
+    if ended:
+        await _end_dependents(connection, session_id, now)
+    return ended == 1
+
+
+def named_by_provider(
+    rows: Table, provider: IdentityProvider, *, subject: str | None, sid: str | None
+) -> ColumnElement[bool]:
+    """Return the condition that a logout token of the provider names a row."""
+    # The issuer too: another provider may give the same id to somebody else.
+    named = rows.c.issuer == provider.issuer_url
+    if subject is not None:
+        named &= rows.c.subject == subject
+    if sid is not None:
+        named &= rows.c.sid == sid
+    return named
+
+
+async def _end_dependents(connection: AsyncConnection, session_id: str, now: float) -> None:
+    """End every grant and every browser session that hangs on a session."""
+    await revoke_grants(
+        connection, grants.c.provider_session_id == session_id, "provider-session-ended", now
+    )
+    await connection.execute(delete(sessions).where(sessions.c.provider_session_id == session_id))
 
 
 def check_due_at(tokens: ProviderTokens, now: float) -> float:

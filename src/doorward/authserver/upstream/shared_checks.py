@@ -5,10 +5,11 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import Protocol
 
-from sqlalchemy import ColumnElement, Table, update
+from sqlalchemy import ColumnElement, Table, select, update
 
 from doorward.authserver.settings.admission import ProviderAccount
 from doorward.authserver.store.engine import Store
+from doorward.authserver.upstream.ended_tokens import EndedTokens
 from doorward.authserver.upstream.provider_client import REFRESH_TIMEOUT, ProviderClient
 from doorward.authserver.upstream.refusals import (
     AccountNotAllowed,
@@ -64,6 +65,7 @@ class SharedChecks(ABC):
         store: Store,
         rows: Table,
         providers: dict[str, ProviderClient],
+        ended: EndedTokens,
         clock: Clock,
         *conditions: ColumnElement[bool],
     ) -> None:
@@ -71,6 +73,7 @@ class SharedChecks(ABC):
         self._store = store
         self._rows = rows
         self._providers = providers
+        self._ended = ended
         self._clock = clock
         self._conditions = conditions
         self._in_flight: dict[str, asyncio.Task[None]] = {}
@@ -84,8 +87,8 @@ class SharedChecks(ABC):
         """Ask the provider, and store what it says."""
 
     @abstractmethod
-    async def _keep_tokens(self, row_id: str, tokens: ProviderTokens) -> None:
-        """Store the tokens that the provider has just issued."""
+    async def _keep_tokens(self, row_id: str, tokens: ProviderTokens) -> bool:
+        """Store the tokens that the provider has just issued; say whether the row is still there."""
 
     @abstractmethod
     async def _end(self, row: Checked, reason: str) -> None:
@@ -164,7 +167,9 @@ class SharedChecks(ABC):
         try:
             fresh = await self._current_tokens(client, row.id, tokens)
             # Stored first: what follows can fail, and the old refresh token is spent.
-            await self._keep_tokens(row.id, fresh)
+            if not await self._keep_tokens(row.id, fresh):
+                await self._drop(client, row, fresh)
+                raise ProviderGrantEnded("it ended while the provider was asked")
             async with asyncio.timeout(DEADLINE):
                 account = await _account_of(client, fresh, row.subject)
             unmet = client.provider.unmet(account)
@@ -184,6 +189,17 @@ class SharedChecks(ABC):
             await self._release(row.id)
             raise
         return fresh, account
+
+    async def _drop(self, client: ProviderClient, row: Checked, fresh: ProviderTokens) -> None:
+        """Revoke tokens that came for a row that has ended meanwhile: it would keep them nowhere."""
+        table = self._rows.c
+        account = (table.provider == row.provider, table.subject == row.subject)
+        others = select(table.id).where(*account, *self._conditions).limit(1)
+        async with self._store.reading() as connection:
+            in_use = (await connection.execute(others)).one_or_none() is not None
+        # Another row has the same account: some providers would end its tokens with these.
+        if fresh.refresh_token is not None and not in_use:
+            await self._ended.add(client.provider, fresh)
 
     async def _current_tokens(
         self, client: ProviderClient, row_id: str, tokens: ProviderTokens

@@ -14,9 +14,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.keys.secrets import new_secret
 from doorward.authserver.store.connection import Connection
+from doorward.authserver.store.ended_tokens import end_connections, end_provider_sessions
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.grants import revoke_grants
-from doorward.authserver.store.schema import grants, known_browsers, sessions, users
+from doorward.authserver.store.schema import (
+    grants,
+    known_browsers,
+    provider_connections,
+    provider_sessions,
+    sessions,
+    users,
+)
 from doorward.authserver.users.email_address import is_email_address
 from doorward.errors import ConfigurationError
 from doorward.net.clock import Clock
@@ -144,7 +152,11 @@ class Users:
         return _user(row)
 
     async def disable(self, username: str) -> None:
-        """Disable the user, end all sessions, and revoke all tokens."""
+        """
+        Disable the user, end all sessions, and revoke all tokens.
+
+        Tokens of identity providers wait until a server or ``doorward`` tells the providers.
+        """
         async with self._store.writing() as connection:
             found = await _find(connection, users.c.username == canonical_username(username))
             if found is None:
@@ -156,9 +168,7 @@ class Users:
             await connection.execute(
                 delete(known_browsers).where(known_browsers.c.user_id == found.id)
             )
-            await revoke_grants(
-                connection, grants.c.user_id == found.id, "user-disabled", self._clock()
-            )
+            await self._revoke_all(connection, found.id, "user-disabled")
 
     async def enable(self, username: str) -> None:
         """Let a disabled user sign in again; what was revoked stays revoked."""
@@ -170,15 +180,17 @@ class Users:
             )
 
     async def remove(self, username: str) -> None:
-        """Delete the user with all sessions, consents and grants, and revoke all tokens."""
+        """
+        Delete the user with all sessions, consents and grants, and revoke all tokens.
+
+        Tokens of identity providers wait until a server or ``doorward`` tells the providers.
+        """
         async with self._store.writing() as connection:
             found = await _find(connection, users.c.username == canonical_username(username))
             if found is None:
                 return
             # Revoke before the grants are deleted: guards must learn of the revocation.
-            await revoke_grants(
-                connection, grants.c.user_id == found.id, "user-removed", self._clock()
-            )
+            await self._revoke_all(connection, found.id, "user-removed")
             await connection.execute(delete(users).where(users.c.id == found.id))
 
     async def set_permissions(
@@ -191,6 +203,12 @@ class Users:
                 .where(users.c.username == canonical_username(username))
                 .values(scopes=sorted(scopes), roles=sorted(roles))
             )
+
+    async def _revoke_all(self, connection: AsyncConnection, user_id: str, reason: str) -> None:
+        now = self._clock()
+        await revoke_grants(connection, grants.c.user_id == user_id, reason, now)
+        await end_connections(connection, provider_connections.c.user_id == user_id, now)
+        await end_provider_sessions(connection, provider_sessions.c.user_id == user_id, reason, now)
 
     async def _hash(self, password: str) -> str:
         async with self._turns:

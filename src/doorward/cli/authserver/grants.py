@@ -4,14 +4,19 @@ import time
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy import ColumnElement, select, true
+from sqlalchemy import ColumnElement, select, true, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.grants.active_grants import ActiveGrant, end_grants, list_active_grants
-from doorward.authserver.provider_tokens.connections import delete_unused, list_connections
+from doorward.authserver.provider_tokens.connections import list_connections
+from doorward.authserver.store.ended_tokens import end_connections
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.schema import grants, users
+from doorward.authserver.store.grants import has_active_grant, provider_sessions_of
+from doorward.authserver.store.schema import grants, provider_connections, users
+from doorward.authserver.upstream.sessions import end_unused_session
 from doorward.authserver.users.users import canonical_username
 from doorward.cli.authserver.database import ConfigFile, DatabaseUrl, opened
+from doorward.cli.authserver.provider_tokens import revoke_ended_tokens, show_report
 from doorward.cli.options import AsJson, examples
 from doorward.cli.output import Output
 from doorward.cli.plain_text import minute
@@ -87,7 +92,8 @@ def end(
 
     Name grants, a user, a client, or --all. Guards that share the database refuse the tokens within
     two seconds. The clients have to sign in again. An account that a user connected for a server is
-    disconnected with the last grant for it.
+    disconnected with the last grant for it. Tokens of identity providers are revoked there: now with
+    --config, else by the running server.
     """
     output = Output(as_json=as_json)
 
@@ -101,15 +107,29 @@ def end(
                     await _require_known(connection, grant_ids)
                     conditions.append(grants.c.id.in_(grant_ids))
                 # One statement for all of them: a list read before could be incomplete by now.
-                which = _all_of(conditions)
-                ended = await end_grants(connection, which, "ended-by-operator", now)
-                await delete_unused(connection, now)
+                ended = await _end(connection, _all_of(conditions), now)
+            report = await revoke_ended_tokens(store, config)
         if as_json:
-            output.document({"ended": ended})
+            output.document({"ended": ended, "provider_tokens": vars(report)})
             return
         output.note(f"{ended} {'grant is' if ended == 1 else 'grants are'} ended.")
+        show_report(output, report)
 
     run(output, revoke)
+
+
+async def _end(connection: AsyncConnection, which: ColumnElement[bool], now: float) -> int:
+    """End grants, with the sessions and connections that no other grant uses."""
+    at_provider = await provider_sessions_of(connection, which)
+    audiences = select(grants.c.user_id, grants.c.resource).where(which)
+    ended = await end_grants(connection, which, "ended-by-operator", now)
+    for session_id in at_provider:
+        await end_unused_session(connection, session_id, now)
+    table = provider_connections.c
+    of_ended = tuple_(table.user_id, table.resource).in_(audiences)
+    in_use = has_active_grant(table.user_id, table.resource, now)
+    await end_connections(connection, of_ended & ~in_use, now)
+    return ended
 
 
 def _require_one_choice(

@@ -11,6 +11,7 @@ from doorward.authserver.users.users import User, Users, canonical_username
 from doorward.cli.authserver.database import ConfigFile, DatabaseUrl, opened
 from doorward.cli.authserver.grants import unknown_user
 from doorward.cli.authserver.passwords import read_password
+from doorward.cli.authserver.provider_tokens import revoke_ended_tokens, show_report
 from doorward.cli.options import AsJson, examples
 from doorward.cli.output import Output
 from doorward.cli.plain_text import minute
@@ -109,7 +110,8 @@ def disable(
     """
     Disable a user: end all sessions and revoke all tokens.
 
-    The user, the scopes and the password stay.
+    The user, the scopes and the password stay. Connected accounts end, and tokens of identity
+    providers are revoked there: now with --config, else by the running server.
     """
     _change(username, database, config, "disabled", as_json=as_json)
 
@@ -134,7 +136,11 @@ def remove(
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove a user, with all sessions, consents and grants."""
+    """
+    Remove a user, with all sessions, consents, grants and connected accounts.
+
+    Tokens of identity providers are revoked there: now with --config, else by the running server.
+    """
     _change(username, database, config, "removed", as_json=as_json)
 
 
@@ -150,10 +156,15 @@ def _change(
                 raise unknown_user(username)
             actions = {"disabled": users.disable, "enabled": users.enable, "removed": users.remove}
             await actions[done](username)
+            report = await revoke_ended_tokens(store, config)
         if as_json:
-            output.document({"username": canonical_username(username), "state": done})
+            changed = {"username": canonical_username(username), "state": done}
+            output.document(
+                changed if done == "enabled" else {**changed, "provider_tokens": vars(report)}
+            )
             return
         output.note(f"User {canonical_username(username)} is {done}.")
+        show_report(output, report)
 
     run(output, change)
 
