@@ -11,6 +11,7 @@ from doorward.downstream import (
     ServerNotKnown,
     SignInNeeded,
 )
+from doorward.downstream.refusals import refusal_in
 from tests.downstream.conftest import Clock
 from tests.downstream.issuer import Issuer
 from tests.downstream.one_grant import INBOUND, SECRET, downstream_of, exchange, get
@@ -107,3 +108,19 @@ async def test_another_grant_has_no_link_for_users(issuer: Issuer, clock: Clock)
         await get(downstream_of(issuer, clock, grant=exchange(issuer)), issuer)
 
     assert type(refused.value) is SignInNeeded
+
+
+def test_a_group_of_refusals_is_the_one_with_a_link() -> None:
+    missing = AccountNotConnected("github", "nothing is connected", "https://as.example/connect")
+    other = SignInNeeded("graph", "refused", "login_required")
+
+    assert refusal_in(ExceptionGroup("", [other, ExceptionGroup("", [missing])])) is missing
+    assert refusal_in(ExceptionGroup("", [other])) is other
+    assert refusal_in(other) is other
+
+
+def test_a_group_with_an_error_of_the_tool_is_not_hidden_behind_a_link() -> None:
+    missing = AccountNotConnected("github", "nothing is connected", "https://as.example/connect")
+    group = ExceptionGroup("", [missing, ExceptionGroup("", [ValueError("a mistake")])])
+
+    assert refusal_in(group) is group

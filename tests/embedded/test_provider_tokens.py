@@ -41,13 +41,23 @@ CAN_SHOW_PAGES: dict[str, Any] = {"elicitation": {"form": {}, "url": {}}}
 MakeGuard = Callable[[Policy], GuardWithSignIn]
 
 
+async def owner_at(user: Identity, provider: str) -> str:
+    """Return whose token the tool got; ``in a group`` asks for it in a task of a group."""
+    if provider != "in a group":
+        return owner_of(await user.token_for(provider))
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(user.token_for("code"))
+        group.create_task(asyncio.sleep(3600))
+    return owner_of(task.result())
+
+
 def sdk(new_guard: MakeGuard) -> Any:
     server = MCPServer("orders")
 
     @server.tool()
     @requires(scopes={"orders:read"})
     async def owner(user: with_sdk.CurrentUser, provider: str = "code") -> str:
-        return owner_of(await user.token_for(provider))
+        return await owner_at(user, provider)
 
     return with_sdk.protect(server, new_guard(Policy(base=BASE)))
 
@@ -58,7 +68,7 @@ def fastmcp(new_guard: MakeGuard) -> Any:
     @server.tool()
     @requires(scopes={"orders:read"})
     async def owner(user: with_fastmcp.CurrentUser, provider: str = "code") -> str:
-        return owner_of(await user.token_for(provider))
+        return await owner_at(user, provider)
 
     return with_fastmcp.protect(server, new_guard(Policy(base=BASE)))
 
@@ -74,7 +84,7 @@ def own(new_guard: MakeGuard, *, sessions: bool = False) -> Any:
 
     @server.tool(scopes={"orders:read"})
     async def owner(user: Identity, provider: str = "code") -> str:
-        return owner_of(await user.token_for(provider))
+        return await owner_at(user, provider)
 
     guard = new_guard(Policy(base=BASE, rules=server.rules))
     return guard.protect(server.in_front_of(FastAPI()))
@@ -145,6 +155,11 @@ def message_of(answer: httpx2.Response) -> Any:
     return answer.json()
 
 
+def state_of(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return what a client sends back with its answers."""
+    return {"requestState": asked["requestState"]} if "requestState" in asked else {}
+
+
 def text_of(response: dict[str, Any]) -> str:
     """Return the text of a tool result."""
     return str(response["result"]["content"][0]["text"])
@@ -198,6 +213,18 @@ async def test_a_tool_gets_the_token_of_the_sign_in_without_a_link(
 
 
 @pytest.mark.parametrize("kind", KINDS)
+async def test_a_missing_account_in_a_group_of_tasks_is_a_link_too(
+    kind: str, tmp_path: Path
+) -> None:
+    async with calling(kind, tmp_path) as caller:
+        asked = await caller.call(arguments={"provider": "in a group"})
+        shown = await caller.call(CAN_SHOW_PAGES, arguments={"provider": "in a group"})
+
+    assert LINK.search(text_of(asked)), asked
+    assert shown["result"]["resultType"] == "input_required"
+
+
+@pytest.mark.parametrize("kind", KINDS)
 async def test_an_outage_of_the_provider_is_a_sentence_that_says_to_try_again(
     kind: str, tmp_path: Path
 ) -> None:
@@ -214,8 +241,11 @@ async def test_an_outage_of_the_provider_is_a_sentence_that_says_to_try_again(
     assert "/connect" not in text_of(answer)
 
 
-async def test_a_client_that_can_show_pages_is_asked_to_show_the_link(tmp_path: Path) -> None:
-    async with calling("own", tmp_path) as caller:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_client_that_can_show_pages_is_asked_to_show_the_link(
+    kind: str, tmp_path: Path
+) -> None:
+    async with calling(kind, tmp_path) as caller:
         asked = (await caller.call(CAN_SHOW_PAGES))["result"]
         (key,) = asked["inputRequests"]
         page = asked["inputRequests"][key]
@@ -223,22 +253,24 @@ async def test_a_client_that_can_show_pages_is_asked_to_show_the_link(tmp_path: 
         answer = await caller.call(
             CAN_SHOW_PAGES,
             inputResponses={key: {"action": "accept"}},
-            requestState=asked["requestState"],
+            **state_of(asked),
         )
 
     assert asked["resultType"] == "input_required"
     assert page["method"] == "elicitation/create"
     assert page["params"]["mode"] == "url"
+    assert "elicitationId" not in page["params"]
     assert "is connected" in done
     assert text_of(answer) == "octo"
 
 
+@pytest.mark.parametrize("kind", ["own with sessions", "sdk", "fastmcp"])
 @pytest.mark.parametrize("action", ["accept", "decline"])
 async def test_a_client_of_2025_11_25_is_asked_to_show_the_link_and_repeats_the_call(
-    tmp_path: Path, action: str
+    kind: str, tmp_path: Path, action: str
 ) -> None:
     shown: list[str] = []
-    async with calling("own with sessions", tmp_path) as caller:
+    async with calling(kind, tmp_path) as caller:
 
         async def show(params: Mapping[str, Any]) -> dict[str, Any]:
             shown.append(read_elicitation_url(params).url)
@@ -264,15 +296,18 @@ async def test_a_client_of_2025_11_25_is_asked_to_show_the_link_and_repeats_the_
     assert (said == "octo") is (action == "accept")
 
 
-async def test_a_call_waits_for_the_user_who_is_still_on_the_page(tmp_path: Path) -> None:
-    async with calling("own", tmp_path) as caller:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_call_waits_for_the_user_who_is_still_on_the_page(
+    kind: str, tmp_path: Path
+) -> None:
+    async with calling(kind, tmp_path) as caller:
         asked = (await caller.call(CAN_SHOW_PAGES))["result"]
         (key,) = asked["inputRequests"]
         waiting = asyncio.create_task(
             caller.call(
                 CAN_SHOW_PAGES,
                 inputResponses={key: {"action": "accept"}},
-                requestState=asked["requestState"],
+                **state_of(asked),
             )
         )
         await caller.connect(asked["inputRequests"][key]["params"]["url"])
@@ -281,14 +316,15 @@ async def test_a_call_waits_for_the_user_who_is_still_on_the_page(tmp_path: Path
     assert text_of(answer) == "octo"
 
 
-async def test_a_user_who_declines_reads_what_is_missing(tmp_path: Path) -> None:
-    async with calling("own", tmp_path) as caller:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_user_who_declines_reads_what_is_missing(kind: str, tmp_path: Path) -> None:
+    async with calling(kind, tmp_path) as caller:
         asked = (await caller.call(CAN_SHOW_PAGES))["result"]
         (key,) = asked["inputRequests"]
         answer = await caller.call(
             CAN_SHOW_PAGES,
             inputResponses={key: {"action": "decline"}},
-            requestState=asked["requestState"],
+            **state_of(asked),
         )
 
     assert answer["result"]["isError"] is True

@@ -175,6 +175,23 @@ class TokenForUs(AnswerRefused):
     hint = "Set the target in the downstream setting to the resource of the next server."
 
 
+def refusal_in(error: BaseException) -> BaseException:
+    """
+    Return the refusal that a group of exceptions stands for; any other error as it is.
+
+    A ``TaskGroup`` raises a group, also if one task failed. A group with any other exception is an
+    error of the tool, which must not be hidden behind a sentence for the user.
+    """
+    if not isinstance(error, ExceptionGroup):
+        return error
+    refusals = [refusal_in(one) for one in error.exceptions]
+    if not all(isinstance(one, DownstreamProblem | Unavailable) for one in refusals):
+        return error
+    # What the user can do something about is more useful than the rest.
+    links = (one for one in refusals if isinstance(one, AccountNotConnected))
+    return next(links, refusals[0])
+
+
 class DownstreamUnavailable(Unavailable):
     """The issuer is unavailable, so there is no token; the request itself was valid."""
 

@@ -2,13 +2,20 @@
 
 import traceback
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any, TypeVar, cast
 
 from doorward.correlation_id import new_correlation_id
-from doorward.downstream.refusals import AccountNotConnected, DownstreamProblem
+from doorward.downstream.refusals import AccountNotConnected, DownstreamProblem, refusal_in
 from doorward.errors import ConfigurationError, HttpError, Unavailable
 from doorward.identity import Identity, current_identity
+
+# The account that the tool of this request lacks.
+_missing_account: ContextVar[AccountNotConnected | None] = ContextVar(
+    "doorward_missing_account", default=None
+)
+get_missing_account = _missing_account.get
 
 # Returns the tool's own exception from the one that a library raised; None if that is its own.
 Unwrap = Callable[[Exception], BaseException | None]
@@ -30,9 +37,12 @@ def report_to_caller(
         try:
             return await call_tool(*given, **options)
         except Exception as error:
-            sentence = public_sentence(unwrap(error), str(given[0] if given else ""))
+            cause = unwrap(error)
+            sentence = public_sentence(cause, str(given[0] if given else ""))
             if sentence is None:
                 raise
+            # The adapter asks the client to show the link, if it can.
+            _missing_account.set(account_of(cause))
             raise tool_error(sentence) from None
 
     return cast(CallTool, call_and_report)
@@ -53,6 +63,8 @@ def require_caller(refusal: Callable[[str], Exception]) -> Identity:
 
 def public_sentence(error: BaseException | None, name: str) -> str | None:
     """Return the sentence that the peer may read, and log ``error``; ``None`` for other errors."""
+    if error is not None:
+        error = refusal_in(error)
     if isinstance(error, AccountNotConnected):
         # Nothing is wrong, so nothing is logged.
         return error.description
@@ -63,6 +75,12 @@ def public_sentence(error: BaseException | None, name: str) -> str | None:
         correlation_id = _log_error("tool-failed", name, error)
         return f"It failed. The operator of this server finds the reason under {correlation_id}."
     return None
+
+
+def account_of(error: BaseException | None) -> AccountNotConnected | None:
+    """Return the error if it says which account is missing, also in a group; else ``None``."""
+    refusal = None if error is None else refusal_in(error)
+    return refusal if isinstance(refusal, AccountNotConnected) else None
 
 
 def log_route_error(problem: HttpError, route: str) -> str:

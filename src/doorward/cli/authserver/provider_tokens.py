@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from doorward.authserver import AuthorizationServer
+from doorward.authserver import AuthorizationServer, ServerEvent
 from doorward.authserver.store.engine import Store
 from doorward.authserver.upstream.ended_tokens import RevocationReport, count_ended_tokens
 from doorward.cli.output import Output
@@ -19,12 +19,16 @@ async def revoke_ended_tokens(store: Store, config: Path | None) -> RevocationRe
     if config is None or not waiting:
         return RevocationReport(waiting=waiting)
     # The report says what failed, and standard output is for the answer alone.
-    server = AuthorizationServer(load_authorization_server(config), audit=lambda event: None)
+    server = AuthorizationServer(load_authorization_server(config), audit=_ignore)
     try:
         await server.start()
         return await server.revoke_ended_tokens()
     finally:
         await server.aclose()
+
+
+def _ignore(event: ServerEvent) -> None:
+    """Log nothing."""
 
 
 def show_report(output: Output, report: RevocationReport) -> None:

@@ -28,8 +28,9 @@ from doorward.guard.http.responses import INSIDE_KEY
 from doorward.guard.issuers import Issuer
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity, reset_current_identity, set_current_identity
-from doorward.integrations.error_reporting import public_sentence
+from doorward.integrations.error_reporting import account_of, public_sentence
 from doorward.integrations.list_filter import LISTS, only_permitted, without_subscriptions
+from doorward.integrations.mcp_sdk.account_links import account_missing_in, ask_to_connect
 from doorward.integrations.mcp_sdk.lifespan import ServerLifespan
 from doorward.integrations.mcp_sdk.tasks import note_task, require_own_tool
 from doorward.policy import Decision, Operation, Policy
@@ -292,7 +293,7 @@ async def guard_middleware(
         if ctx.method not in LISTS and ctx.method != "subscriptions/listen":
             result = await call_next(ctx)
             if ctx.method == "tools/call":
-                note_task(ctx.params, result)
+                result = await _after_call(ctx, call_next, result)
             return _with_private_cache_scope(result)
         return await _filtered_list(
             ctx, call_next, lambda wanted: policy.decide(identity, wanted).allowed
@@ -304,10 +305,22 @@ async def guard_middleware(
         text = public_sentence(error, str((ctx.params or {}).get("name", ctx.method)))
         if text is None:
             raise
-        return _error_result(ctx.method, text)
+        failure = _error_result(ctx.method, text)
+        missing = account_of(error)
+        return (
+            failure if missing is None else await ask_to_connect(ctx, call_next, missing, failure)
+        )
     finally:
         _sdk_request.reset(request_token)
         reset_current_identity(token)
+
+
+async def _after_call(
+    ctx: ServerRequestContext[Any, Any], call_next: CallNext, result: HandlerResult
+) -> HandlerResult:
+    note_task(ctx.params, result)
+    missing = account_missing_in(result)
+    return result if missing is None else await ask_to_connect(ctx, call_next, missing, result)
 
 
 def _without_unknown_session(

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from doorward.downstream.refusals import AccountNotConnected, DownstreamProblem
+from doorward.downstream.refusals import AccountNotConnected, DownstreamProblem, refusal_in
 from doorward.errors import ConfigurationError, Unavailable
 from doorward.mcp_server.features.account_links import connected_meanwhile
 from doorward.mcp_server.features.tasks import Tasks, TaskSupport
@@ -87,7 +87,13 @@ class Tool:
 
     async def _run(self, arguments: dict[str, Any], request: RequestContext) -> Result:
         given = self.function.signature.read(arguments)
-        value = await self.function.run(given, request)
+        try:
+            value = await self.function.run(given, request)
+        except ExceptionGroup as group:
+            refusal = refusal_in(group)
+            if refusal is group:
+                raise
+            raise refusal from group
         return _result(self.result_schema.encode(value), request.revision)
 
 
