@@ -14,8 +14,8 @@ from doorward.integrations.declared_rules import (
     requires,
     rules_on,
 )
-from doorward.integrations.list_filter import only_permitted, without_subscriptions
 from doorward.policy import Decision, Operation, Policy, Rule
+from doorward.policy.lists import only_permitted, without_subscriptions
 from tests.ledger import proves
 
 BASE = Policy(base=Rule(scopes={"mcp:read"}), rules={("tools/call", "both"): Rule(roles={"staff"})})
@@ -171,8 +171,8 @@ def test_subscriptions_to_forbidden_resources_are_removed() -> None:
 
 def test_decisions_of_a_policy_subclass_are_not_cached() -> None:
     class Named(Policy):
-        def decide(self, identity: Identity, operation: Operation) -> Decision:
-            allowed = identity.subject == "alice"
+        def decide(self, identity: Identity | None, operation: Operation) -> Decision:
+            allowed = identity is not None and identity.subject == "alice"
             return Decision(allowed, "allowed" if allowed else "role-missing")
 
     policy = DeclaredPolicy(Named(), Written(one=Rule()))

@@ -306,8 +306,8 @@ class AuthorizationServer:
         await self.services.client_assertions.aclose()
         await self.services.session_checks.aclose()
         await self.services.connection_checks.aclose()
-        await self.services.token_revocation.aclose()
         await self.services.cleanup.aclose()
+        await self.services.token_revocation.aclose()
         await self.services.store.aclose()
 
 

@@ -41,6 +41,7 @@ class NamedRule:
     scopes: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
     kinds: frozenset[Any] = frozenset()
+    public: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +183,7 @@ def policy_of(
                 f"There are two rules for {one.method!r} of {one.name!r}.",
                 "Keep one of them.",
             )
-        found[one.method, one.name] = Rule(one.scopes, one.roles, one.kinds)
+        found[one.method, one.name] = Rule(one.scopes, one.roles, one.kinds, public=one.public)
     return Policy(base=base or Rule(), rules=found, **more)
 
 

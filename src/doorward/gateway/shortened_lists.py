@@ -10,8 +10,8 @@ from doorward.gateway.refusals import UpstreamBroken
 from doorward.gateway.upstream import UpstreamResponse
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity
-from doorward.integrations.list_filter import LISTS, only_permitted
 from doorward.policy import Operation
+from doorward.policy.lists import LISTS, only_permitted
 from doorward.wire.asgi import Scope
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.jsonrpc.envelope import Envelope

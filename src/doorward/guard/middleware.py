@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from doorward.correlation_id import SCOPE_KEY as CORRELATION_KEY
-from doorward.errors import ConfigurationError, RequestRefused, Unavailable
+from doorward.errors import ConfigurationError, MissingToken, RequestRefused, Unavailable
 from doorward.guard.http import cors
 from doorward.guard.http.body import replay, require_json
 from doorward.guard.http.lifespan import run_lifespan
@@ -21,18 +21,23 @@ from doorward.guard.http.response_stream import ResponseStream
 from doorward.guard.http.responses import INSIDE_KEY, Response, deliver
 from doorward.guard.http_methods import ALLOW, NOT_IN_MESSAGES, operation_of, without_body
 from doorward.guard.pipeline import GuardedRequest, Pipeline
+from doorward.guard.public_lists import PublicLists
 from doorward.guard.refusals import MethodRefused, NothingHere, NotReady, PathRefused
 from doorward.guard.sessions import SessionOwners
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity
 from doorward.policy import Operation, Policy
-from doorward.policy.rules import REFERENCES
+from doorward.policy.lists import LISTS
+from doorward.policy.rules import OPEN_STREAM, REFERENCES
 from doorward.wire.asgi import ASGIApp, ClientDisconnected, Receive, Scope, Send, read_body
 from doorward.wire.host_origin import HostOriginPolicy
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.jsonrpc.envelope import Envelope, read_envelope
 from doorward.wire.jsonrpc.protocol_refusal import UnknownMethod
 from doorward.wire.resource_uri import require_normal_uris
+
+# A caller without a token cannot make this process keep more than this.
+_STRANGERS_BODY = 256 * 1024
 
 if TYPE_CHECKING:
     from doorward.tokens import TokenVerifier
@@ -217,7 +222,12 @@ class GuardMiddleware:
                 await self._answer_options(request, send)
                 return
             # The token comes first: the body of an unauthenticated request is not even read.
-            caller = await self._pipeline.authenticate(request)
+            caller: Identity | None = None
+            longest = self._settings.max_body
+            try:
+                caller = await self._pipeline.authenticate(request)
+            except MissingToken:
+                longest = await self._admit_stranger(request)
             if not self._prepared:
                 await self._get_ready()
             if b"mcp-session-id" in headers.by_name:
@@ -225,7 +235,7 @@ class GuardMiddleware:
             if is_post:
                 require_json(headers)
                 declared = headers.by_name.get(b"content-length")
-                body = await read_body(receive, self._settings.max_body, declared)
+                body = await read_body(receive, longest, declared)
                 _read_message(request, body)
                 receive = replay(body, receive)
             self._pipeline.authorize(request, self._settings.policy)
@@ -251,7 +261,28 @@ class GuardMiddleware:
             addresses.require_origin(b"" if b"origin" in repeated else origin)
             request.origin = origin
 
-    def _check_session(self, request: GuardedRequest, caller: Identity) -> None:
+    async def _admit_stranger(self, request: GuardedRequest) -> int:
+        """
+        Return how long a message may be of a caller without a token, if something here is public.
+
+        Raises:
+            MissingToken: 401.
+            MethodRefused: 405, a stream of messages that are for nobody.
+        """
+        if self._prepare is not None and not self._prepared:
+            # The rules of authors are known when the server has started.
+            await self._get_ready()
+        self._pipeline.admit_stranger(request, self._settings.policy)
+        if request.operation == OPEN_STREAM:
+            # 401 would make clients sign in that want nothing protected yet.
+            raise MethodRefused(
+                "a stream without a token",
+                allow="POST, DELETE, OPTIONS",
+                description="Sign in to open a stream. Send messages by POST.",
+            )
+        return min(self._settings.max_body, _STRANGERS_BODY)
+
+    def _check_session(self, request: GuardedRequest, caller: Identity | None) -> None:
         headers, repeated = request.headers.by_name, request.headers.repeated
         # If there are two ids, the application could use the other one.
         only = b"" if b"mcp-session-id" in repeated else headers[b"mcp-session-id"]
@@ -267,7 +298,7 @@ class GuardMiddleware:
             await deliver(Response(204, allow), send, cors.readable_headers(origin))
 
     def _serve(
-        self, request: GuardedRequest, caller: Identity, receive: Receive, send: Send
+        self, request: GuardedRequest, caller: Identity | None, receive: Receive, send: Send
     ) -> Awaitable[None]:
         settings, scope, app_path = self._settings, request.scope, self._app_path
         inside = partial(self._pipeline.refuse_inside, request)
@@ -299,7 +330,20 @@ class GuardMiddleware:
             settings.leeway,
             settings.clock,
         )
-        return stream.run(self._app, inner, receive)
+        app = self._app if caller is not None else self._for_stranger(request)
+        return stream.run(app, inner, receive)
+
+    def _for_stranger(self, request: GuardedRequest) -> ASGIApp:
+        """Return the application, whose lists show a caller without a token what is public."""
+        operation, policy = request.operation, self._settings.policy
+        if operation is None or operation.method not in LISTS:
+            return self._app
+        return PublicLists(
+            self._app,
+            operation.method,
+            lambda wanted: policy.decide(None, wanted).allowed,
+            lambda problem: self._pipeline.refuse(request, problem),
+        )
 
 
 def _operation(envelope: Envelope) -> Operation:

@@ -6,7 +6,7 @@ from copy import copy
 from typing import TYPE_CHECKING
 
 from doorward.correlation_id import new_correlation_id
-from doorward.errors import NotPermitted, RequestRefused, ScopeMissing, Unavailable
+from doorward.errors import MissingToken, NotPermitted, RequestRefused, ScopeMissing, Unavailable
 from doorward.guard.audit import events as audit
 from doorward.guard.http.bearer import read_bearer, require_token
 from doorward.guard.http.request_headers import RequestHeaders, read_headers
@@ -41,6 +41,8 @@ class GuardedRequest:
     origin: bytes | None = None
     # All scopes that the operation needs.
     scopes: frozenset[str] = frozenset()
+    # Whether it is served without a token: there is none, and the policy has something public.
+    is_stranger: bool = False
     # The true reason, where the answer hides that the operation exists.
     hidden_reason: str | None = None
 
@@ -130,6 +132,22 @@ class Pipeline:
         await asyncio.sleep(0)
         return identity
 
+    def admit_stranger(self, request: GuardedRequest, policy: Policy) -> None:
+        """
+        Mark a request without any credential as one of a stranger, if ``policy`` has something public.
+
+        A credential that is malformed, expired or of another scheme is never treated as none: its
+        sender wants to be somebody.
+
+        Raises:
+            MissingToken: 401.
+
+        Spec: RFC 6750 §3.1
+        """
+        if b"authorization" in request.headers.by_name or not policy.has_public:
+            raise MissingToken("no bearer token")
+        request.is_stranger = True
+
     def authorize(self, request: GuardedRequest, policy: Policy) -> None:
         """
         Return if ``policy`` allows the operation to the caller.
@@ -138,7 +156,7 @@ class Pipeline:
             RequestRefused: 403, or 400 or 404 for an operation that no rule names.
         """
         identity, operation = request.identity, request.operation
-        if identity is None or operation is None:
+        if operation is None or (identity is None and not request.is_stranger):
             raise NotPermitted("nothing to decide on")
         decision = policy.decide(identity, operation)
         request.scopes = decision.scopes
@@ -168,7 +186,6 @@ class Pipeline:
 
         The refusal is recorded under the request's id. The application puts it into its own answer.
         """
-        assert request.identity is not None
         inside = copy(request)
         inside.operation, inside.scopes = operation, decision.scopes
         refusal = self._refusal_of(inside, decision, operation, request.identity)
@@ -180,8 +197,11 @@ class Pipeline:
         request: GuardedRequest,
         decision: Decision,
         operation: Operation,
-        identity: Identity,
+        identity: Identity | None,
     ) -> RequestRefused:
+        if identity is None:
+            # The same for what is protected and for what is not there: strangers learn no names.
+            return MissingToken(f"{_what(operation)} is not public")
         refusal = _refusal_of(decision, operation, identity)
         # Operations without a name, such as lists, are not hidden: a client may request their scopes.
         if not self._hides or operation.name is None or operation.method not in _HIDEABLE:
@@ -227,7 +247,7 @@ def _is_legacy(envelope: Envelope | None) -> bool:
 
 
 def _refusal_of(decision: Decision, operation: Operation, identity: Identity) -> RequestRefused:
-    what = f"{operation.method} {operation.name or ''}".strip()
+    what = _what(operation)
     if decision.reason == "scope-missing":
         held, wanted = sorted(identity.scopes), sorted(decision.scopes)
         return ScopeMissing(f"{what}: scopes={held}, want {wanted}", decision.scopes)
@@ -237,6 +257,10 @@ def _refusal_of(decision: Decision, operation: Operation, identity: Identity) ->
         held, wanted = sorted(identity.roles), sorted(decision.roles)
         return NotPermitted(f"{what}: roles={held}, want one of {wanted}")
     return _unknown(operation, f"no rule for {what}")
+
+
+def _what(operation: Operation) -> str:
+    return f"{operation.method} {operation.name or ''}".strip()
 
 
 def _unknown(operation: Operation, detail: str) -> UnknownName | UnknownMethod:

@@ -32,6 +32,14 @@ class NotReady(Unavailable):
     hint = "The audit event has what is wrong and what to write. The client can do nothing."
 
 
+class ListNotReadable(Unavailable):
+    """The application's list cannot be shortened to what a caller without a token may see."""
+
+    code = "list-not-readable"
+    public = "This server cannot list what is public. Its operator finds the reason in the log."
+    hint = "The application must answer lists as JSON or as an event stream, and not compressed."
+
+
 class MethodRefused(RequestRefused):
     """This address does not serve the HTTP method; ``allow`` lists those that it serves."""
 

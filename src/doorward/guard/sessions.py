@@ -5,6 +5,9 @@ from collections import OrderedDict
 from doorward.errors import SessionRefused
 from doorward.identity import Identity, Principal, principal_of
 
+# The owner of sessions that callers without a token opened. No token has an empty issuer.
+_STRANGER: Principal = ("", "", None)
+
 
 class SessionOwners:
     """
@@ -14,6 +17,9 @@ class SessionOwners:
     their own, attackers could read another caller's stream or send messages into the session. A
     refreshed token has the same owner and keeps the session.
 
+    Callers without a token share one owner: whoever knows the id of such a session can use it. A caller
+    who signs in begins a new session.
+
     ``outlives_us`` says that the application runs elsewhere, so its sessions outlive this process.
     """
 
@@ -22,14 +28,14 @@ class SessionOwners:
         self._outlives_us = outlives_us
         self._owners: OrderedDict[bytes, Principal] = OrderedDict()
 
-    def opened(self, session: bytes, caller: Identity) -> None:
+    def opened(self, session: bytes, caller: Identity | None) -> None:
         """Remember that the application opened ``session`` for ``caller``."""
-        self._owners.setdefault(session, principal_of(caller))
+        self._owners.setdefault(session, principal_of(caller) or _STRANGER)
         self._owners.move_to_end(session)
         while len(self._owners) > self._entries:
             self._owners.popitem(last=False)
 
-    def require_own(self, session: bytes, caller: Identity) -> None:
+    def require_own(self, session: bytes, caller: Identity | None) -> None:
         """
         Return if the session is the caller's own.
 
@@ -43,7 +49,8 @@ class SessionOwners:
         Spec: MCP 2025-11-25 basic/transports §Session Management
         """
         known = self._owners or self._outlives_us
-        if known and self._owners.get(session) != principal_of(caller):
+        if known and self._owners.get(session) != (principal_of(caller) or _STRANGER):
             # A forgotten owner counts as another caller. Otherwise an attacker who opens enough
             # sessions could take over all older ones.
-            raise SessionRefused(f"not a session of {caller.key!r}")
+            owner = "callers without a token" if caller is None else repr(caller.key)
+            raise SessionRefused(f"not a session of {owner}")

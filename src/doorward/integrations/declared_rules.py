@@ -11,13 +11,14 @@ import msgspec
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity, Kind, current_identity
 from doorward.policy import Decision, Operation, Policy, Requirement, Rule
-from doorward.policy.rules import reached_by
+from doorward.policy.rules import EVERY_KIND, PUBLIC_METHODS, reached_by
 from doorward.wire.uri_template import is_template, read_uri_template
 
 _ATTRIBUTE = "__doorward_rules__"
 
 _ANYTHING = Operation("")
 _NOTHING_NEEDED = Decision(True, "allowed")
+_NO_CALLER = Decision(False, "no-caller")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -41,7 +42,8 @@ class requires:  # noqa: N801 - it is written as a decorator
 
     Write it below the server's own decorator. The adapters of the official SDK and of FastMCP read
     it. The guard refuses other callers with HTTP 403, and lists leave the tool out. The operator's
-    rules for the tool apply as well. In FastMCP it is also an auth check:
+    rules for the tool apply as well. ``requires(public=True)`` lets in callers without a token, unless
+    the operator has a rule for the tool that does not. In FastMCP it is also an auth check:
     ``@mcp.tool(auth=requires(scopes={"orders:refund"}))``. Without an adapter it has no effect.
 
     Raises:
@@ -54,6 +56,7 @@ class requires:  # noqa: N801 - it is written as a decorator
         scopes: Collection[str] = (),
         roles: Collection[str] = (),
         kinds: Collection[Kind] = (),
+        public: bool = False,
     ) -> None:
         for given in (scopes, roles, kinds):
             if isinstance(given, str):
@@ -62,8 +65,8 @@ class requires:  # noqa: N801 - it is written as a decorator
                     f"scopes, roles and kinds are collections, and {given!r} is a string.",
                     "Write scopes={'mcp:tools'}, with braces.",
                 )
-        self.rule = Rule(scopes, roles, kinds)
-        self._policy_of_rule = Policy(base=self.rule)
+        self.rule = Rule(scopes, roles, kinds, public=public)
+        self._policy_of_rule = Policy(base=Rule(scopes, roles, kinds))
 
     @overload
     def __call__(self, target: Function) -> Function: ...
@@ -76,6 +79,8 @@ class requires:  # noqa: N801 - it is written as a decorator
         if callable(target):
             setattr(target, _ATTRIBUTE, (*getattr(target, _ATTRIBUTE, ()), self.rule))
             return target
+        if self.rule.public:
+            return True
         caller = current_identity()
         if caller is None or target.token is None:
             return False
@@ -212,10 +217,12 @@ class DeclaredPolicy(Policy):
         self._uses_cache = type(policy) is Policy
         self._cache: dict[_DecisionKey, tuple[_AddedRules, Decision]] = {}
 
-    def decide(self, identity: Identity, operation: Operation) -> Decision:
+    def decide(self, identity: Identity | None, operation: Operation) -> Decision:
         """Return whether ``identity`` may do ``operation``, and everything that both sides require."""
         operation = self.declarations.listed(operation)
         added = self._added_rules(operation)
+        if identity is None:
+            return self._decide_added_for_stranger(operation, added)
         if not added.rules and not added.other_names:
             return self._operator_policy.decide(identity, operation)
         key = _DecisionKey(identity.kind, identity.scopes, identity.roles, operation)
@@ -230,7 +237,36 @@ class DeclaredPolicy(Policy):
             self._cache[key] = (added, decision)
         return decision
 
+    @property
+    def has_public(self) -> bool:
+        """Whether a rule of either side is public."""
+        declared = self.declarations.declared().values()
+        return self._operator_policy.has_public or any(
+            rule.public for rules in declared for rule in rules
+        )
+
+    def _decide_added_for_stranger(self, operation: Operation, added: "_AddedRules") -> Decision:
+        """Return the decision for a caller without a token: both sides must have made it public."""
+        if operation.name is None:
+            return self._decide_for_stranger(operation)
+        if not all(rule.public for rule in added.rules):
+            return _NO_CALLER
+        decision = self._operator_policy.decide(None, operation)
+        is_public = decision.allowed or (
+            decision.reason == "unknown-operation"
+            and bool(added.rules)
+            # What reaches a public prompt or resource is not public itself.
+            and operation.method in PUBLIC_METHODS
+        )
+        others = (self._operator_policy.decide(None, other) for other in added.other_names)
+        if is_public and all(one.allowed for one in others):
+            return _NOTHING_NEEDED
+        return decision if decision.reason == "unknown-operation" else _NO_CALLER
+
     def _decide(self, identity: Identity, operation: Operation, added: "_AddedRules") -> Decision:
+        if added.rules and self._decide_added_for_stranger(operation, added).allowed:
+            # Whoever signs in must not be able to do less than without.
+            return _NOTHING_NEEDED
         decision = self._operator_policy.decide(identity, operation)
         if decision.reason in ("uri-not-normal", "no-template-fits"):
             return decision
@@ -244,8 +280,10 @@ class DeclaredPolicy(Policy):
             decision = _combine(decision, self._decide_rule(identity, rule))
         return decision
 
-    def decide_rules(self, identity: Identity, rules: Sequence[Rule]) -> Decision:
+    def decide_rules(self, identity: Identity | None, rules: Sequence[Rule]) -> Decision:
         """Return whether ``identity`` meets all of these declared ``rules``."""
+        if identity is None:
+            return _NOTHING_NEEDED if all(rule.public for rule in rules) else _NO_CALLER
         decision = _NOTHING_NEEDED
         for rule in rules:
             decision = _combine(decision, self._decide_rule(identity, rule))
@@ -298,6 +336,8 @@ class DeclaredPolicy(Policy):
             more = self._operator_policy.requirement(other)
             if more is not None:
                 requirement = _with_requirements(requirement, more.scopes, more.roles, more.kinds)
+        if self._decide_added_for_stranger(operation, added).allowed:
+            return replace(requirement, scopes=frozenset(), roles=(), kinds=EVERY_KIND, public=True)
         for rule in added.rules:
             requirement = _with_requirements(
                 requirement, rule.scopes, (rule.roles,) if rule.roles else (), rule.kinds
@@ -336,7 +376,9 @@ class DeclaredPolicy(Policy):
         alone = self._policy_of_rule.get(rule)
         if alone is None:
             # One entry for each declared rule: no peer can make this cache grow.
-            alone = self._policy_of_rule[rule] = Policy(base=rule)
+            alone = self._policy_of_rule[rule] = Policy(
+                base=Rule() if rule.public else rule,
+            )
         if not rule.scopes <= identity.scopes:
             reached = frozenset(
                 one for one in rule.scopes if self._operator_policy.reaches(identity, one)
@@ -354,6 +396,7 @@ _PRECEDENCE = {
     "unknown-operation": 4,
     "no-template-fits": 4,
     "uri-not-normal": 4,
+    "no-caller": 5,
 }
 
 
@@ -365,6 +408,8 @@ def _with_requirements(
 ) -> Requirement:
     return replace(
         requirement,
+        # A condition on either side closes what the other side made public.
+        public=False,
         scopes=requirement.scopes | scopes,
         roles=tuple(dict.fromkeys((*requirement.roles, *roles))),
         kinds=requirement.kinds & kinds,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from doorward.errors import ConfigurationError
 from doorward.identity import Kind
 from doorward.mcp_server.catalog import Catalog
 from doorward.mcp_server.elicitation.pending_pages import PendingPages
@@ -16,6 +17,7 @@ from doorward.mcp_server.features.resources import read_resource
 from doorward.mcp_server.features.subscription_streams import SubscriptionStreams
 from doorward.mcp_server.features.tasks import Tasks, TaskSupport
 from doorward.mcp_server.features.tools import read_tool
+from doorward.mcp_server.functions.invocation import Function
 from doorward.mcp_server.http.endpoint import Endpoint
 from doorward.mcp_server.http.middleware import McpMiddleware
 from doorward.mcp_server.http.notifications import Notifications
@@ -159,6 +161,7 @@ class McpServer(Notifications):
         scopes: Collection[str] = (),
         roles: Collection[str] = (),
         kinds: Collection[Kind] = (),
+        public: bool = False,
         name: str | None = None,
         title: str | None = None,
         description: str | None = None,
@@ -172,7 +175,8 @@ class McpServer(Notifications):
         Name and description default to those of the function. Its parameters and return type become
         the schemas. The server fills parameters annotated ``Identity`` or ``Context``, and those of
         FastAPI's ``Depends``; clients do not see them. ``kinds`` refuses every other kind of caller:
-        ``{"person"}`` is for people only. ``annotations`` are MCP hints such as
+        ``{"person"}`` is for people only. ``public`` lets in callers without a token too; then an
+        ``Identity | None`` is ``None`` for them. ``annotations`` are MCP hints such as
         ``{"readOnlyHint": True}``. ``input_schema`` replaces the published schema; the parameters
         still validate the arguments.
 
@@ -185,7 +189,7 @@ class McpServer(Notifications):
 
         Spec: MCP 2026-07-28, server/tools
         """
-        rule = rule_of(scopes, roles, kinds)
+        rule = rule_of(scopes, roles, kinds, public=public)
 
         def register(function: F) -> F:
             tool = read_tool(
@@ -197,6 +201,7 @@ class McpServer(Notifications):
                 input_schema=input_schema,
                 task=task,
             )
+            _require_served_to_all(tool.function, rule)
             self._catalog.tools.add(tool, rule)
             self._catalog.add_needs(tool.function, task=task)
             return function
@@ -209,6 +214,7 @@ class McpServer(Notifications):
         scopes: Collection[str] = (),
         roles: Collection[str] = (),
         kinds: Collection[Kind] = (),
+        public: bool = False,
         name: str | None = None,
         title: str | None = None,
         description: str | None = None,
@@ -223,10 +229,11 @@ class McpServer(Notifications):
 
         Spec: MCP 2026-07-28, server/prompts
         """
-        rule = rule_of(scopes, roles, kinds)
+        rule = rule_of(scopes, roles, kinds, public=public)
 
         def register(function: F) -> F:
             prompt = read_prompt(function, name=name, title=title, description=description)
+            _require_served_to_all(prompt.function, rule)
             self._catalog.prompts.add(prompt, rule)
             self._catalog.add_needs(prompt.function)
             return function
@@ -240,6 +247,7 @@ class McpServer(Notifications):
         scopes: Collection[str] = (),
         roles: Collection[str] = (),
         kinds: Collection[Kind] = (),
+        public: bool = False,
         name: str | None = None,
         title: str | None = None,
         description: str | None = None,
@@ -264,7 +272,7 @@ class McpServer(Notifications):
 
         Spec: MCP 2026-07-28, server/resources
         """
-        rule = rule_of(scopes, roles, kinds)
+        rule = rule_of(scopes, roles, kinds, public=public)
 
         def register(function: F) -> F:
             resource = read_resource(
@@ -278,6 +286,7 @@ class McpServer(Notifications):
                 ttl_ms=ttl_ms,
                 shared=shared,
             )
+            _require_served_to_all(resource.function, rule)
             self._catalog.resources.add(resource, rule)
             self._catalog.add_needs(resource.function)
             return function
@@ -345,3 +354,12 @@ class McpServer(Notifications):
         from doorward.mcp_server.http.router import router_of
 
         return router_of(self._endpoint, path, self.close)
+
+
+def _require_served_to_all(function: Function, rule: Rule) -> None:
+    if rule.public and function.signature.identity_required:
+        raise ConfigurationError(
+            "public-without-identity",
+            f"{function.signature.function.__qualname__} is public, and a parameter is an Identity.",
+            "Annotate it as Identity | None: it is None for a caller without a token.",
+        )

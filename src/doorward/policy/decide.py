@@ -8,8 +8,8 @@ import msgspec
 
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity, Kind
-from doorward.policy.rule_index import RuleIndex, require_valid_rule
-from doorward.policy.rules import EVERY_KIND, Operation, Rule
+from doorward.policy.rule_index import RuleIndex, require_public_by_name, require_valid_rule
+from doorward.policy.rules import EVERY, EVERY_KIND, STRANGERS_CONVERSATION, Operation, Rule
 from doorward.wire.oauth.scope import parse_scope
 
 Reason = Literal[
@@ -20,6 +20,7 @@ Reason = Literal[
     "kind-not-allowed",
     "scope-missing",
     "role-missing",
+    "no-caller",
 ]
 
 
@@ -46,6 +47,8 @@ class Requirement:
     scopes: frozenset[str]
     roles: tuple[frozenset[str], ...]
     kinds: frozenset[Kind] = EVERY_KIND
+    # Whether callers without a token may do it.
+    public: bool = False
 
 
 _Refused = Literal["unknown-operation", "no-template-fits", "uri-not-normal"]
@@ -75,9 +78,12 @@ class Policy:
     and does not fit it is decided by no wider rule. The rule of ``notes://list`` also holds for
     ``notes://list?page=2`` and for ``notes://LIST``, unless those have a rule of their own.
 
+    A public rule is for its exact name alone: whatever else could reach the same thing needs the base
+    rule.
+
     Raises:
-        ConfigurationError: with reason ``not-a-scope``, ``not-an-operation``, ``uri-not-normal``
-            or ``kinds-exclude-everybody``.
+        ConfigurationError: with reason ``not-a-scope``, ``not-an-operation``, ``uri-not-normal``,
+            ``public-not-by-name`` or ``kinds-exclude-everybody``.
     """
 
     def __init__(
@@ -92,8 +98,12 @@ class Policy:
         self.rules = dict(rules or {})
         self.unknown = unknown
         self._broader = _broader(hierarchy or {})
-        for method, name in self.rules:
+        for (method, name), rule in self.rules.items():
             require_valid_rule(method, name)
+            if rule.public:
+                require_public_by_name(method, name)
+        if base.public:
+            require_public_by_name("", EVERY)
         for rule in (base, *self.rules.values()):
             _require_scopes(rule.scopes)
             _require_common_kind(base, rule)
@@ -102,17 +112,20 @@ class Policy:
         self._base = self._combine([])
         self._rule_index = RuleIndex({key: self._combine([one]) for key, one in self.rules.items()})
         self._named = {
-            key: _combine_needs(self._rule_index.lookup(*key).entries) for key in self.rules
+            key: _PUBLIC if rule.public else _combine_needs(self._rule_index.lookup(*key).entries)
+            for key, rule in self.rules.items()
         }
 
-    def decide(self, identity: Identity, operation: Operation) -> Decision:
+    def decide(self, identity: Identity | None, operation: Operation) -> Decision:
         """
         Return whether ``identity`` may do ``operation``, and all that the operation needs.
 
-        Does not look at arguments.
+        ``None`` is a caller without a token. Does not look at arguments.
 
         Spec: MCP 2026-07-28 authorization §Scope Challenge Handling
         """
+        if identity is None:
+            return self._decide_for_stranger(operation)
         return self._decide_needs(identity, self._needs_of(operation))
 
     def decide_known(self, identity: Identity, operation: Operation) -> Decision:
@@ -122,6 +135,23 @@ class Policy:
         The base rule applies, and so do the rules of URIs that can be mistaken for this one.
         """
         return self._decide_needs(identity, self._needs_of(operation, is_known=True))
+
+    @property
+    def has_public(self) -> bool:
+        """Whether a rule is public, so that callers without a token are served at all."""
+        return any(rule.public for rule in self.rules.values())
+
+    def _decide_for_stranger(self, operation: Operation) -> Decision:
+        method, name = operation.method, operation.name
+        if name is None:
+            # A rule for a list is the operator's wish to restrict it.
+            ruled = (method, EVERY) in self.rules
+            open_to_all = method in STRANGERS_CONVERSATION and not ruled and self.has_public
+            return _PUBLIC.allowed if open_to_all else _NO_CALLER
+        if self._named.get((method, name)) is _PUBLIC:
+            return _PUBLIC.allowed
+        unruled = self._rule_index.lookup(method, name, operation.reaches).status == "unknown"
+        return Decision(False, "unknown-operation") if unruled else _NO_CALLER
 
     def _decide_needs(self, identity: Identity, needs: _Needs | _Refused) -> Decision:
         if isinstance(needs, str):
@@ -147,7 +177,7 @@ class Policy:
         """Yield every operation that has a rule, with all that it needs."""
         for method, name in sorted(self.rules):
             needs = self._named[(method, name)]
-            yield Requirement(Operation(method, name), needs.scopes, needs.role_sets, needs.kinds)
+            yield _requirement(Operation(method, name), needs)
 
     def offered(self) -> Iterator[Operation]:
         """Yield every operation that the server is known to offer, with or without a rule."""
@@ -195,7 +225,13 @@ class Policy:
 def _required(operation: Operation, needs: _Needs | _Refused) -> Requirement | None:
     if isinstance(needs, str):
         return None
-    return Requirement(operation, needs.scopes, needs.role_sets, needs.kinds)
+    return _requirement(operation, needs)
+
+
+def _requirement(operation: Operation, needs: _Needs) -> Requirement:
+    return Requirement(
+        operation, needs.scopes, needs.role_sets, needs.kinds, public=needs is _PUBLIC
+    )
 
 
 def _combine_needs(some: list[_Needs]) -> _Needs:
@@ -209,6 +245,11 @@ def _needs(
 ) -> _Needs:
     allowed = Decision(True, "allowed", scopes, _named(role_sets), kinds)
     return _Needs(scopes, role_sets, kinds, allowed)
+
+
+# What a public rule needs. Its identity matters: no other rule, and no combination, is public.
+_PUBLIC = _Needs(frozenset(), (), EVERY_KIND, Decision(True, "allowed"))
+_NO_CALLER = Decision(False, "no-caller")
 
 
 def _named(role_sets: tuple[frozenset[str], ...]) -> frozenset[str]:

@@ -72,6 +72,8 @@ class Row:
     roles: tuple[frozenset[str], ...]
     kinds: frozenset[Kind]
     contained_in: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # Whether callers without a token may do it too.
+    public: bool = False
 
     @property
     def title(self) -> str:
@@ -90,6 +92,8 @@ class Row:
         This is exact: callers of this row meet a clause of ``other`` if and only if one clause of
         this row is a subset of it.
         """
+        if self.public or other.public:
+            return other.public
         return (
             self.kinds <= other.kinds
             and _implies(self._scope_clauses(), other._scope_clauses())
@@ -121,6 +125,8 @@ class Matrix:
 
     def row(self, method: str, name: str) -> Row | None:
         """Return who may do an operation, or ``None``: the decision of the policy with these rows."""
+        if (method, name) in self._public:
+            return self._public[method, name]
         status, entries = self._rule_index.lookup(method, name)
         if status == "no-template-fits" or status == "uri-not-normal":
             return None
@@ -133,7 +139,13 @@ class Matrix:
 
     @cached_property
     def _rule_index(self) -> RuleIndex[Row]:
-        return RuleIndex({(row.method, row.name): row for row in self.rows})
+        # By another method or spelling, the base rule alone decides what is public by its name.
+        rows = {(row.method, row.name): row for row in self.rows}
+        return RuleIndex(rows | dict.fromkeys(self._public, self.conversation))
+
+    @cached_property
+    def _public(self) -> Mapping[tuple[str, str], Row]:
+        return {(row.method, row.name): row for row in self.rows if row.public}
 
     def strictest(self, method: str, name: str, others: Iterable[Row]) -> Row | None:
         """Return who may do an operation and each of ``others`` as well."""
@@ -150,6 +162,7 @@ def _combine(rows: Iterable[Row], method: str, name: str) -> Row:
         roles=tuple(dict.fromkeys(roles for row in every for roles in row.roles)),
         kinds=EVERY_KIND.intersection(*(row.kinds for row in every)),
         contained_in={scope: broad for row in every for scope, broad in row.contained_in.items()},
+        public=all(row.public for row in every),
     )
 
 
@@ -192,11 +205,14 @@ def row_of(policy: Policy, needs: Requirement) -> Row:
         roles=needs.roles,
         kinds=needs.kinds,
         contained_in={scope: policy.containing(scope) for scope in needs.scopes},
+        public=needs.public,
     )
 
 
 def who(row: Row) -> str:
     """Return who may, in words: ``"a person with mcp:read and mcp:tools, as admin or auditor"``."""
+    if row.public:
+        return "everybody, also without a token"
     if not row.kinds:
         return "nobody"
     kinds = "anybody" if row.kinds == EVERY_KIND else " or ".join(sorted(row.kinds))

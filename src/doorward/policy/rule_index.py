@@ -5,7 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic, Literal, NamedTuple, TypeVar
 
 from doorward.errors import ConfigurationError
-from doorward.policy.rules import CONVERSATION, EVERY, REACHES, Reached, reached_by
+from doorward.policy.rules import (
+    CONVERSATION,
+    EVERY,
+    PUBLIC_METHODS,
+    REACHES,
+    Reached,
+    reached_by,
+)
 from doorward.wire.jsonrpc.envelope import NAMED
 from doorward.wire.resource_uri import (
     NORMAL_FORM,
@@ -221,6 +228,23 @@ def require_valid_rule(method: str, name: str) -> None:
             "not-an-operation",
             f"The rule for {(method, name)!r} is for a template that fits URIs in two ways.",
             "Write a template such as 'notes://{owner}/{+path}'.",
+        )
+
+
+def require_public_by_name(method: str, name: str) -> None:
+    """
+    Refuse a public rule that is not for one tool, prompt or resource.
+
+    A rule for many names would also publish what is added later.
+
+    Raises:
+        ConfigurationError: with reason ``public-not-by-name``.
+    """
+    if method not in PUBLIC_METHODS or name == EVERY or is_template(name):
+        raise ConfigurationError(
+            "public-not-by-name",
+            f"A public rule is for {(method, name)!r}.",
+            "Write one public rule for each tool, prompt or resource, by its exact name.",
         )
 
 

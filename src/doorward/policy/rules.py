@@ -25,23 +25,36 @@ class Rule:
     ``kinds`` says who may come at all: ``Rule(kinds={"person"})`` keeps services and API keys out,
     whatever they hold. Left out, every kind may.
 
+    ``Rule(public=True)`` lets everybody in, also callers without a token. It is only for one tool,
+    prompt or resource by its exact name, and the base rule does not hold for it.
+
     Raises:
-        ConfigurationError: with reason ``not-a-kind``.
+        ConfigurationError: with reason ``not-a-kind`` or ``public-with-conditions``.
     """
 
     scopes: frozenset[str]
     roles: frozenset[str]
     kinds: frozenset[Kind]
+    public: bool
 
     def __init__(
         self,
         scopes: Collection[str] = (),
         roles: Collection[str] = (),
         kinds: Collection[Kind] | Kind = (),
+        *,
+        public: bool = False,
     ) -> None:
         object.__setattr__(self, "scopes", _names(scopes))
         object.__setattr__(self, "roles", _names(roles))
         object.__setattr__(self, "kinds", _kinds(kinds))
+        object.__setattr__(self, "public", public)
+        if public and (self.scopes or self.roles or _names(kinds)):
+            raise ConfigurationError(
+                "public-with-conditions",
+                "A public rule has scopes, roles or kinds, which a caller without a token cannot have.",
+                "Leave out public=True, or the conditions.",
+            )
 
 
 def _kinds(given: Collection[Kind] | Kind) -> frozenset[Kind]:
@@ -106,6 +119,24 @@ CONVERSATION = frozenset(
         "notifications/elicitation/complete",
     }
 )
+
+# What a caller without a token may do, besides what is public: find out what that is.
+STRANGERS_CONVERSATION = frozenset(
+    {
+        "initialize",
+        "ping",
+        "server/discover",
+        "tools/list",
+        "prompts/list",
+        "resources/list",
+        "resources/templates/list",
+        "notifications/initialized",
+        "notifications/cancelled",
+    }
+)
+
+# The methods whose names can be public.
+PUBLIC_METHODS = frozenset({"tools/call", "prompts/get", "resources/read"})
 
 # Operations that reach a prompt or a resource by another method. The rules of their target decide:
 # a caller who may not read a resource may not complete its template either.

@@ -164,6 +164,8 @@ def _plain(row: Row) -> dict[str, Any]:
         "roles": [sorted(roles) for roles in row.roles],
         "kinds": sorted(row.kinds),
     }
+    if row.public:
+        entry["public"] = True
     contained = {scope: sorted(broad) for scope, broad in row.contained_in.items() if broad}
     return {**entry, "contained_in": dict(sorted(contained.items()))} if contained else entry
 
@@ -209,4 +211,5 @@ def _read(method: str, name: str, entry: Mapping[str, Any]) -> Row:
         contained_in={
             scope: frozenset(broad) for scope, broad in entry.get("contained_in", {}).items()
         },
+        public=entry.get("public", False) is True,
     )

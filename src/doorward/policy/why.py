@@ -63,10 +63,13 @@ def _nobody(decision: Decision, operation: Operation) -> Step:
 
 
 def _rule(policy: Policy, operation: Operation) -> str:
+    found = policy.requirement(operation)
+    if found is not None and found.public:
+        return "public: everybody may, also without a token"
     if operation.name is not None and (operation.method, operation.name) in policy.rules:
         return "its own, and the base rule"
     # Nothing but the base rule, or one for many: the template that it fits, or "every other name".
-    base, found = policy.base, policy.requirement(operation)
+    base = policy.base
     plain = found is not None and (found.scopes, found.kinds) == (base.scopes, base.kinds)
     return "the base rule" if plain else "one for several names, and the base rule"
 

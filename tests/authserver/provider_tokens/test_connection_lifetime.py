@@ -30,6 +30,7 @@ async def revoked_at_provider(vault: Vault) -> list[str]:
 async def sweep(vault: Vault) -> None:
     """Do what a running server does once a minute."""
     await vault.harness.server.services.token_revocation.sweep()
+    await vault.harness.server.services.token_revocation.aclose()
 
 
 async def log_out(vault: Vault, **claims: Any) -> int:

@@ -16,8 +16,9 @@ from doorward.authserver.store.grants import create_grant
 from doorward.authserver.store.schema import grants
 from doorward.authserver.upstream.responses import ProviderTokens
 from doorward.config.load import load_authorization_server
-from tests.authserver.harness import CALLBACK, RESOURCE, use_cheap_hashes
+from tests.authserver.harness import CALLBACK, RESOURCE
 from tests.authserver.provider_tokens.code_host import CodeHost
+from tests.authserver.speed import make_servers_cheap
 from tests.authserver.upstream.openid_provider import CLIENT_ID, CLIENT_SECRET
 from tests.cli.conftest import Command, Ended
 from tests.e2e.test_serve_with_provider import Provider
@@ -100,7 +101,7 @@ def setting(
     tmp_path: Path, doorward: Command, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Setting]:
     """The database, and the provider on a port."""
-    use_cheap_hashes()
+    make_servers_cheap()
     monkeypatch.setenv("CODE_SECRET", CLIENT_SECRET)
     running = Provider()
     running.openid = CodeHost(time.time)

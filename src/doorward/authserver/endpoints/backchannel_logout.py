@@ -67,9 +67,10 @@ class BackchannelLogoutEndpoint:
             # And the accounts that were connected through this client of the provider.
             which = named_by_provider(provider_connections, provider.provider, **named)
             which &= provider_connections.c.client_id == provider.provider.client_id
-            if await end_connections(connection, which, now):
-                services.token_revocation.start()
-            return ended
+            await end_connections(connection, which, now)
+        # After the commit: before it, there is nothing to find.
+        services.token_revocation.start()
+        return ended
 
     async def _verify(self, token: str, provider: ProviderClient) -> LogoutToken:
         settings = provider.provider

@@ -76,7 +76,7 @@ class TokenRevocation:
 
     async def sweep(self) -> None:
         """
-        End the accounts that stay connected for nobody, and tell the providers what has ended.
+        End the accounts that stay connected for nobody, and begin to tell the providers what has ended.
 
         Raises:
             StoreUnavailable: 503.
@@ -84,7 +84,7 @@ class TokenRevocation:
         table, now = provider_connections.c, self._clock()
         used_at = func.coalesce(table.last_used_at, table.created_at)
         await self._end((used_at < now - KEPT_UNUSED) & _is_unused(now))
-        await self._ended.revoke()
+        self.start()
 
     async def revoke(self) -> RevocationReport:
         """

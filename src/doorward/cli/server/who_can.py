@@ -119,6 +119,8 @@ def _cells(title: str, row: Any) -> tuple[str, str, str, str]:
 
     if row is None:
         return title, "nobody", "nobody", "nobody"
+    if row.public:
+        return title, "-", "-", "everybody, also without a token"
     scopes = " ".join(
         f"{scope} (or {', '.join(sorted(row.contained_in[scope]))})"
         if row.contained_in.get(scope)

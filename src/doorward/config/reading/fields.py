@@ -261,6 +261,7 @@ _RULE = (
     Setting("scopes", WORDS, "The scopes that a caller must have, all of them."),
     Setting("roles", WORDS, "The roles of which a caller must have one."),
     Setting("kinds", Items(Choice(tuple(sorted(EVERY_KIND))), frozenset), "Who may come at all."),
+    Setting("public", Flag(), "Whether callers without a token may use it; by exact name only."),
 )
 RULE = Table(_RULE, Rule)
 

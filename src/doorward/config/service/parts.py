@@ -101,7 +101,7 @@ class McpServerPart(Part):
         policy = settings.policy
 
         def permits(identity: Identity | None, operation: Operation) -> bool:
-            return identity is not None and policy.decide(identity, operation).allowed
+            return policy.decide(identity, operation).allowed
 
         if settings.stdio is not None:
             server = StdioServer(

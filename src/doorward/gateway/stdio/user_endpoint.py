@@ -22,7 +22,6 @@ from doorward.gateway.stdio.processes import Key, StdioProcesses
 from doorward.gateway.stdio.refusals import StdioServerRefusal
 from doorward.gateway.stdio.settings import StdioCommand
 from doorward.identity import principal_of
-from doorward.integrations.list_filter import LISTS, only_permitted
 from doorward.mcp_server.functions.context import Context
 from doorward.mcp_server.functions.logging import set_level
 from doorward.mcp_server.protocol_revision import negotiate_revision
@@ -33,6 +32,7 @@ from doorward.mcp_server.server_state import ServerState
 from doorward.mcp_server.streams.session import relevant_capabilities
 from doorward.mcp_server.streams.subscriptions import LIST_CHANGED, resource_topic
 from doorward.policy import Operation
+from doorward.policy.lists import LISTS, only_permitted
 from doorward.wire.jsonrpc.envelope import MODERN_VERSIONS
 
 _SERVER_INFO = "io.modelcontextprotocol/serverInfo"

@@ -8,6 +8,8 @@ from doorward.guard.http.deadline import Deadline
 from doorward.identity import Identity, reset_current_identity, set_current_identity
 from doorward.wire.asgi import ASGIApp, Message, Receive, Scope, Send
 
+_STRANGERS_STREAM = 600.0
+
 
 class ResponseStream:
     """
@@ -15,7 +17,8 @@ class ResponseStream:
 
     ``began`` is called once with the status and the session id, if any: when the response begins,
     or when it is known that none will come. A stream that is open ``leeway`` seconds after the
-    caller's token expired by ``clock`` is ended: that token could not open it again.
+    caller's token expired by ``clock`` is ended: that token could not open it again. A stream of a
+    caller without a token is ended after ten minutes.
     """
 
     __slots__ = (
@@ -36,7 +39,7 @@ class ResponseStream:
         send: Send,
         extra: Headers,
         began: Callable[[int, bytes | None], None],
-        caller: Identity,
+        caller: Identity | None,
         leeway: float,
         clock: Callable[[], float],
     ) -> None:
@@ -72,7 +75,9 @@ class ResponseStream:
 
     def _limit(self) -> None:
         if self._task is not None:
-            left = self._caller.expires_at + self._leeway - self._clock()
+            caller, left = self._caller, _STRANGERS_STREAM
+            if caller is not None:
+                left = caller.expires_at + self._leeway - self._clock()
             self._deadline = Deadline(self._task, max(0.0, left))
 
     # Returns the awaitable of send: a coroutine of its own would cost twice per response.

@@ -7,9 +7,10 @@ Needs FastMCP, which whoever has such a server has: the extra ``doorward[fastmcp
 from doorward.integrations.fastmcp.protect import (
     CurrentUser,
     GuardAuth,
+    OptionalUser,
     current_user,
     protect,
     requires,
 )
 
-__all__ = ["CurrentUser", "GuardAuth", "current_user", "protect", "requires"]
+__all__ = ["CurrentUser", "GuardAuth", "OptionalUser", "current_user", "protect", "requires"]

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from doorward.errors import ConfigurationError
 from doorward.guard.guard import Guard
 from doorward.guard.middleware import GuardMiddleware
-from doorward.identity import Identity
+from doorward.identity import Identity, current_identity
 from doorward.integrations.declared_rules import DeclaredPolicy, requires
 from doorward.integrations.error_reporting import report_to_caller, require_caller
 from doorward.integrations.fastmcp.declared_rules import FastMcpDeclarations
@@ -36,7 +36,7 @@ _PLACEHOLDER_HEADER = (b"authorization", f"Bearer {BEARER_PLACEHOLDER}".encode()
 
 Lifespan = Callable[[bool], ServerLifespan | None]
 
-__all__ = ["CurrentUser", "GuardAuth", "current_user", "protect", "requires"]
+__all__ = ["CurrentUser", "GuardAuth", "OptionalUser", "current_user", "protect", "requires"]
 
 
 def current_user() -> Identity:
@@ -51,6 +51,9 @@ def current_user() -> Identity:
 
 CurrentUser = Annotated[Identity, Depends(current_user)]
 """A tool parameter with the caller. Peers cannot send it, and no schema shows it."""
+
+OptionalUser = Annotated[Identity | None, Depends(current_identity)]
+"""The same for public tools: ``None`` for a caller without a token."""
 
 
 def protect(
@@ -105,6 +108,11 @@ def _endpoints(web: Starlette) -> list[Any]:
     return [getattr(one, "app", one) for one in endpoints]
 
 
+def _endpoint_behind_auth(web: Starlette) -> ASGIApp | None:
+    """Return the MCP endpoint of ``web`` without FastMCP's check of tokens."""
+    return next((one for one in _endpoints(web) if hasattr(one, "session_manager")), None)
+
+
 def _guarded_app(
     server: FastMCP[Any],
     guard: Guard,
@@ -113,6 +121,7 @@ def _guarded_app(
     *,
     mounted: bool,
     header: tuple[bytes, bytes] | None = None,
+    public_endpoint: ASGIApp | None = None,
 ) -> GuardMiddleware:
     declared = FastMcpDeclarations(server)
     policy = DeclaredPolicy(guard.policy, declared)
@@ -136,6 +145,7 @@ def _guarded_app(
         # A FastMCP proxy would forward the token to its backend.
         hides_token=True,
         header=header,
+        public_endpoint=public_endpoint,
     )
     return guard.protect(adapter, policy=policy, prepare=adapter.prepare)
 
@@ -246,6 +256,13 @@ class _GuardInFront:
             server: FastMCP[Any] = web.state.fastmcp_server
             lifespan = _own_lifespan(web, web.router)
             web.middleware_stack = _guarded_app(
-                server, self._guard, inner, lifespan, mounted=True, header=_PLACEHOLDER_HEADER
+                server,
+                self._guard,
+                inner,
+                lifespan,
+                mounted=True,
+                header=_PLACEHOLDER_HEADER,
+                # FastMCP's own check refuses every request without a token.
+                public_endpoint=_endpoint_behind_auth(web),
             )
         await web.middleware_stack(scope, receive, send)

@@ -29,11 +29,11 @@ from doorward.guard.issuers import Issuer
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity, reset_current_identity, set_current_identity
 from doorward.integrations.error_reporting import account_of, public_sentence
-from doorward.integrations.list_filter import LISTS, only_permitted, without_subscriptions
 from doorward.integrations.mcp_sdk.account_links import account_missing_in, ask_to_connect
 from doorward.integrations.mcp_sdk.lifespan import ServerLifespan
 from doorward.integrations.mcp_sdk.tasks import note_task, require_own_tool
 from doorward.policy import Decision, Operation, Policy
+from doorward.policy.lists import LISTS, only_permitted, without_subscriptions
 from doorward.wire.asgi import ASGIApp, Message, Receive, Scope, Send
 
 # The key in an ASGI scope for the policy that shortens lists.
@@ -53,7 +53,7 @@ _UNENCODED = ":/?#[]@!$&'()*+,;="
 class SdkRequest(NamedTuple):
     """The caller of the current message, and the policy that decides its nested calls."""
 
-    caller: Identity
+    caller: Identity | None
     policy: Policy
     refuse: Callable[[Operation, Decision], tuple[RequestRefused, str]]
     """Records a refusal; returns it, with its correlation id."""
@@ -86,7 +86,8 @@ class SdkAdapter:
     ``lifespan`` returns the server's lifespan; its argument tells whether the application's own
     lifespan ran. ``started`` runs once after start-up, ``before`` runs before each request.
     ``hides_token`` removes the ``Authorization`` header from an application that forwards its
-    callers' headers. ``header`` replaces it, if the application requires one.
+    callers' headers. ``header`` replaces it, if the application requires one. ``public_endpoint``
+    serves callers without a token, if the application's own endpoint requires one.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class SdkAdapter:
         before: Callable[[], None] | None = None,
         hides_token: bool = False,
         header: tuple[bytes, bytes] | None = None,
+        public_endpoint: ASGIApp | None = None,
     ) -> None:
         self._app = app
         self._policy = policy
@@ -117,20 +119,25 @@ class SdkAdapter:
         self._before = before
         self._hides_token = hides_token
         self._header = header
+        self._public_endpoint = public_endpoint
         self._scopes: frozenset[str] | None = None
         self._users: dict[_Key, tuple[Identity, AuthenticatedUser, AuthCredentials]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI scope that the guard let through."""
-        identity = scope.get(IDENTITY_KEY)
-        if identity is None:
+        if IDENTITY_KEY not in scope:
             if scope["type"] == "lifespan":
                 await self._run_lifespan(scope, receive, send)
             else:
                 await self._app(scope, receive, send)
             return
-        _, user, credentials = self._user(identity)
-        scope = {**scope, _POLICY_KEY: self._policy, "user": user, "auth": credentials}
+        identity, user, endpoint = scope[IDENTITY_KEY], None, self._endpoint
+        scope = {**scope, _POLICY_KEY: self._policy}
+        if identity is None:
+            endpoint = self._public_endpoint or endpoint
+        else:
+            _, user, credentials = self._user(identity)
+            scope["user"], scope["auth"] = user, credentials
         if not self._mounted:
             # The application sees the whole path, wherever the guard is mounted.
             scope["root_path"] = ""
@@ -146,7 +153,7 @@ class SdkAdapter:
         await asyncio.sleep(0)
         token = auth_context_var.set(user)
         try:
-            await self._endpoint(scope, receive, send)
+            await endpoint(scope, receive, send)
         finally:
             auth_context_var.reset(token)
 
@@ -280,7 +287,7 @@ async def guard_middleware(
         return await call_next(ctx)
     scope = ctx.request.scope
     identity, policy = scope.get(IDENTITY_KEY), scope.get(_POLICY_KEY)
-    if identity is None or policy is None:
+    if IDENTITY_KEY not in scope or policy is None:
         # The same server, reached through a second path that has no guard.
         raise MCPError(INVALID_REQUEST, "This server is reached through its guard alone.")
     if any(name == b"mcp-session-id" for name, _ in scope["headers"]):

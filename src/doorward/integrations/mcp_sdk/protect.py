@@ -17,7 +17,7 @@ from doorward.errors import ConfigurationError
 from doorward.guard.guard import Guard
 from doorward.guard.http.mounts import applications_at, path_served, session_manager_at
 from doorward.guard.middleware import GuardMiddleware
-from doorward.identity import Identity
+from doorward.identity import Identity, current_identity
 from doorward.integrations.declared_rules import (
     DeclaredPolicy,
     SingleNameDeclarations,
@@ -35,7 +35,7 @@ from doorward.wire.asgi import ASGIApp
 
 _CACHE_SIZE = 4096
 
-__all__ = ["CurrentUser", "current_user", "protect", "requires"]
+__all__ = ["CurrentUser", "OptionalUser", "current_user", "protect", "requires"]
 
 
 def current_user() -> Identity:
@@ -50,6 +50,9 @@ def current_user() -> Identity:
 
 CurrentUser = Annotated[Identity, Resolve(current_user)]
 """A tool parameter with the caller. Peers cannot send it, and no schema shows it."""
+
+OptionalUser = Annotated[Identity | None, Resolve(current_identity)]
+"""The same for public tools: ``None`` for a caller without a token."""
 
 
 def protect(

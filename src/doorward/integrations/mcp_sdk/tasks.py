@@ -25,7 +25,9 @@ def note_task(params: Mapping[str, Any] | None, result: HandlerResult) -> None:
             _tools.popitem(last=False)
 
 
-def require_own_tool(params: Mapping[str, Any] | None, caller: Identity, policy: Policy) -> None:
+def require_own_tool(
+    params: Mapping[str, Any] | None, caller: Identity | None, policy: Policy
+) -> None:
     """
     Let a request about a task pass if its caller may still call the task's tool.
 

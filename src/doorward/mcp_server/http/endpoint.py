@@ -9,6 +9,7 @@ from doorward.errors import MediaTypeRefused, MissingToken, RequestRefused
 from doorward.identity import Identity
 from doorward.mcp_server.http.disconnect import while_connected
 from doorward.mcp_server.http.session_methods import (
+    came_through_guard,
     end_without_response,
     find_session,
     receive_while_attached,
@@ -116,7 +117,7 @@ class Endpoint:
 
     def _identity(self, scope: Scope) -> Identity | None:
         identity = verified_identity(scope)
-        if identity is None and self._guarded:
+        if identity is None and self._guarded and not came_through_guard(scope):
             raise MissingToken("the endpoint was reached by a path that is not the guard's")
         return identity
 

@@ -45,7 +45,7 @@ async def serve_get_or_delete(
     if not has_sessions or scope["method"] not in ("GET", "DELETE"):
         raise NotPost(f"method={scope['method']}", sessions=has_sessions)
     identity = verified_identity(scope)
-    if identity is None:
+    if not came_through_guard(scope):
         host_check.admit(scope["headers"])
     session = find_session(state, scope)
     if session is None:
@@ -89,6 +89,11 @@ def verified_identity(scope: Scope) -> Identity | None:
     """Return the identity that the guard verified; nothing else can set it."""
     found = scope.get(IDENTITY_KEY)
     return found if isinstance(found, Identity) else None
+
+
+def came_through_guard(scope: Scope) -> bool:
+    """Say whether a guard admitted the request, also one without a token."""
+    return IDENTITY_KEY in scope
 
 
 async def _send_empty(send: Send, status: int) -> None:

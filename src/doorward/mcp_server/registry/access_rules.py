@@ -85,15 +85,23 @@ class AccessRules:
 
     def _is_open(self, operation: Operation) -> bool:
         # A rule about kinds is a rule: a request without a caller has no kind.
-        return self.rules[(operation.method, operation.name or "")] == _OPEN
+        rule = self.rules[(operation.method, operation.name or "")]
+        return rule.public or rule == _OPEN
 
 
-def rule_of(scopes: Collection[str], roles: Collection[str], kinds: Collection[Kind] = ()) -> Rule:
+def rule_of(
+    scopes: Collection[str],
+    roles: Collection[str],
+    kinds: Collection[Kind] = (),
+    *,
+    public: bool = False,
+) -> Rule:
     """
     Return the rule that an author wrote beside a function.
 
     Raises:
-        ConfigurationError: with reason ``not-a-collection`` or ``not-a-kind``.
+        ConfigurationError: with reason ``not-a-collection``, ``not-a-kind`` or
+            ``public-with-conditions``.
     """
     for given in (scopes, roles, kinds):
         if isinstance(given, str):
@@ -102,4 +110,4 @@ def rule_of(scopes: Collection[str], roles: Collection[str], kinds: Collection[K
                 f"scopes, roles and kinds are collections, and {given!r} is a string.",
                 "Write scopes={'mcp:tools'}, with braces.",
             )
-    return Rule(scopes=frozenset(scopes), roles=frozenset(roles), kinds=frozenset(kinds))
+    return Rule(frozenset(scopes), frozenset(roles), frozenset(kinds), public=public)
