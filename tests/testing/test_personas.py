@@ -8,7 +8,13 @@ import pytest
 from fastapi import FastAPI
 
 from doorward import McpServer
-from doorward.authserver import Allow, ConfiguredClient
+from doorward.authserver import (
+    Allow,
+    AuthorizationServer,
+    AuthServerSettings,
+    ConfiguredClient,
+    Resource,
+)
 from doorward.demo.app import Demo, DemoSettings
 from doorward.demo.users import DEMO_USERS
 from doorward.embedded import GuardWithSignIn, OwnUsers
@@ -29,7 +35,7 @@ from doorward.testing import (
 from tests.demo.sign_in import URL as DEMO
 from tests.demo.sign_in import Blank
 from tests.embedded.test_guard_with_sign_in import KINDS, fastapi
-from tests.testing.orders_server import SCOPES, URL, orders
+from tests.testing.orders_server import ISSUER, SCOPES, URL, orders
 
 DOCUMENTED = {"claude", "claude-code", "chatgpt", "vscode"}
 MODERN = {"chatgpt", "codex"}
@@ -188,6 +194,23 @@ async def test_a_provider_that_people_sign_in_at_is_replaced_too(tmp_path: Any) 
     app = fastapi(new_guard)
     async with ServerUnderTest(app, LocalProvider(made[0])) as server:
         assert (await persona("claude").connect(server)).tools == ("whoami",)
+
+
+async def test_an_authorization_server_of_the_author_is_one_of_the_others() -> None:
+    settings = AuthServerSettings(
+        issuer=ISSUER, resources=(Resource(uri=URL, scopes={one: one for one in SCOPES}),)
+    )
+    issuer = AuthorizationServer(settings, fetcher=ClientDocuments())
+    made = orders(issuer=None, issuers=[issuer.trusted_issuer(URL)])
+    await issuer.start()
+    await issuer.users.add("dora", "a long password", scopes=SCOPES)
+    under_test = ServerUnderTest(
+        made.app, url=URL, others={ISSUER: issuer.app}, passwords={"dora": "a long password"}
+    )
+    async with under_test:
+        for one in PERSONAS:
+            assert (await one.connect(under_test, "dora")).tools == ("whoami",), one
+    await issuer.aclose()
 
 
 def test_a_user_gets_a_token_without_a_sign_in(server: RunningServer) -> None:
