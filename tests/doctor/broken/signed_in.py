@@ -292,23 +292,16 @@ def a_given_token_is_old() -> World:
 )
 def a_given_token_has_another_scope() -> World:
     header = 'Bearer error="insufficient_scope", scope="mcp:read"'
-    return _calls(lambda _request: json_answer({"error": "x"}, 403, {"www-authenticate": header}))
-
-
-def _refresh(change: Callable[[World], None]) -> World:
-    """Call ``change`` at the first refresh."""
     world = plain()
-    inner = world.routes["POST", TOKEN]
-    done: list[bool] = []
+    for url in (world.mcp, world.mcp + "/"):
+        inner = world.routes["POST", url]
 
-    def token(request: httpx2.Request) -> Any:
-        answer = inner(request)
-        if b"grant_type=refresh_token" in request.content and not done:
-            done.append(True)
-            change(world)
-        return answer
+        def post(request: httpx2.Request, inner: Any = inner) -> Any:
+            if request.headers.get("authorization") != f"Bearer {_OPENID_ONLY}":
+                return inner(request)
+            return json_answer({"error": "x"}, 403, {"www-authenticate": header})
 
-    world.on("POST", TOKEN, token)
+        world.on("POST", url, post)
     return world
 
 
