@@ -305,6 +305,23 @@ def a_given_token_has_another_scope() -> World:
     return world
 
 
+def _refresh(change: Callable[[World], None]) -> World:
+    """Call ``change`` at the first refresh."""
+    world = plain()
+    inner = world.routes["POST", TOKEN]
+    done: list[bool] = []
+
+    def token(request: httpx2.Request) -> Any:
+        answer = inner(request)
+        if b"grant_type=refresh_token" in request.content and not done:
+            done.append(True)
+            change(world)
+        return answer
+
+    world.on("POST", TOKEN, token)
+    return world
+
+
 @SET.gives("refresh-refused", Blame.ISSUER, sign_in="paste")
 def the_issuer_refuses_its_refresh_token() -> World:
     world = plain()
