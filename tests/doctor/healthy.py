@@ -250,6 +250,16 @@ def open_lists() -> World:
     return world
 
 
+def on_this_machine() -> World:
+    """A server and its issuer on loopback, without TLS."""
+    world = World(mcp="http://localhost:8000/mcp", issuer="http://localhost:9000")
+    world.addresses["localhost"] = ("127.0.0.1", "::1")
+    mcp_server(world)
+    resource_metadata(world)
+    issuer(world)
+    return world
+
+
 HEALTHY: tuple[Callable[[], World], ...] = (
     plain,
     issuer_with_path,
@@ -267,4 +277,5 @@ HEALTHY: tuple[Callable[[], World], ...] = (
     event_streams,
     several_challenges,
     open_lists,
+    on_this_machine,
 )

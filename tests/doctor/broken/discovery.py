@@ -311,3 +311,35 @@ def a_proxy_may_have_removed_the_header() -> World:
 def _behind_nginx(answer: httpx2.Response) -> httpx2.Response:
     answer.headers["server"] = "nginx/1.29"
     return answer
+
+
+def _on_this_machine() -> World:
+    """A server and its issuer on loopback, behind a proxy that speaks TLS."""
+    world = World(mcp="https://localhost:8443/mcp", issuer="https://localhost:8444")
+    world.addresses["localhost"] = ("127.0.0.1",)
+    mcp_server(world)
+    resource_metadata(world)
+    issuer(world)
+    return world
+
+
+@SET.gives("metadata-url-http", Blame.SERVER)
+def the_challenge_on_this_machine_says_http() -> World:
+    world = _on_this_machine()
+    there = "http://localhost:8443/.well-known/oauth-protected-resource/mcp"
+    mcp_server(world, challenge=f'Bearer resource_metadata="{there}"')
+    return world
+
+
+@SET.gives("issuer-not-allowed", Blame.SERVER)
+def the_issuer_on_this_machine_is_http() -> World:
+    world = _on_this_machine()
+    resource_metadata(world, authorization_servers=["http://localhost:8443"])
+    return world
+
+
+@SET.gives("issuer-endpoint-not-allowed", Blame.ISSUER)
+def the_issuer_on_this_machine_builds_http_urls() -> World:
+    world = _on_this_machine()
+    issuer(world, token_endpoint="http://localhost:8444/token")
+    return world

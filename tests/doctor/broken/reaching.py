@@ -189,6 +189,18 @@ def an_application_answers_403() -> World:
     return _both(plain(), refused, refused)
 
 
+@SET.gives("forbidden-instead-of-401", Blame.SERVER)
+def an_application_answers_403_with_text() -> World:
+    refused = fixed(403, "Forbidden: token required", content_type="text/plain")
+    return _both(plain(), refused, refused)
+
+
+@SET.gives("forbidden-instead-of-401", Blame.UNSURE)
+def somebody_behind_nginx_answers_403() -> World:
+    refused = fixed(403, "Forbidden", content_type="text/plain", server="nginx")
+    return _both(plain(), refused, refused)
+
+
 @SET.gives("error-in-200", Blame.SERVER)
 def a_json_rpc_error_says_unauthorized() -> World:
     error = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32001, "message": "Unauthorized"}}

@@ -444,3 +444,8 @@ def the_proxy_removes_the_token() -> World:
 def _behind_nginx(answer: httpx2.Response) -> httpx2.Response:
     answer.headers["server"] = "nginx/1.29"
     return answer
+
+
+@SET.gives("token-lacks-scope", Blame.CONFIGURATION, sign_in="paste", scope="openid")
+def the_user_chose_too_few_scopes() -> World:
+    return _needs("mcp:read")

@@ -76,3 +76,16 @@ def _of_issuer(issuer: str) -> set[str]:
     if "/realms/" in parts.path:
         found.add("keycloak")
     return found
+
+
+def is_behind_proxy(found: frozenset[str], exchange: Exchange) -> bool:
+    """Return whether something in front of the server has shown itself."""
+    signs = (
+        "via",
+        "cf-ray",
+        "x-served-by",
+        "x-cache",
+        "x-amz-cf-id",
+        "x-envoy-upstream-service-time",
+    )
+    return bool(found & PROXIES) or any(name in exchange.headers for name in signs)

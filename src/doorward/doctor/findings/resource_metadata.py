@@ -56,6 +56,7 @@ FINDINGS = (
         },
         seen_as=("Unexpected token '<', \"<!DOCTYPE \"... is not valid JSON",),
         threads=("outline/outline#11572",),
+        follows=("metadata-url-http",),
         specs=("RFC 9728 §3.2",),
     ),
     Finding(
@@ -70,6 +71,7 @@ FINDINGS = (
         decide="If the server's log has a line for this request, its middleware refuses it; if not, "
         "the proxy does.",
         seen_as=_SEEN,
+        follows=("metadata-url-http",),
         specs=("RFC 9728 §3.1",),
     ),
     Finding(
@@ -92,6 +94,7 @@ FINDINGS = (
         "path to the proxy's routes.",
         seen_as=_SEEN,
         threads=("PrefectHQ/fastmcp#2077", "modelcontextprotocol/python-sdk#1751"),
+        follows=("metadata-url-http",),
         specs=("RFC 9728 §3.1",),
     ),
     Finding(
@@ -102,7 +105,7 @@ FINDINGS = (
         title="The resource metadata is not a JSON object ({answer}).",
         cause="Clients read this document as JSON.",
         fix="Serve a JSON object with resource and authorization_servers as application/json.",
-        follows=("metadata-page",),
+        follows=("metadata-page", "metadata-url-http"),
         seen_as=_SEEN,
         specs=("RFC 9728 §3.2",),
     ),

@@ -31,6 +31,8 @@ async def observe(probe: Probe, evidence: Evidence) -> Evidence:
 
 
 async def _view(probe: Probe, issuer: str, is_fallback: bool) -> IssuerView:
+    if _is_http_of(issuer, probe.target):
+        return IssuerView(issuer=issuer, refused="insecure-url", is_fallback=is_fallback)
     try:
         probe.url_policy.require(issuer, "issuer")
         address.require_issuer(issuer)
@@ -45,7 +47,7 @@ async def _view(probe: Probe, issuer: str, is_fallback: bool) -> IssuerView:
     view = IssuerView(
         issuer=issuer, tries=tuple(tries), refused=_refused(tries), is_fallback=is_fallback
     )
-    return replace(view, refused_endpoints=_refused_endpoints(probe, view.document))
+    return replace(view, refused_endpoints=_refused_endpoints(probe, issuer, view.document))
 
 
 def _refused(tries: list[DocumentTry]) -> str:
@@ -56,16 +58,30 @@ def _refused(tries: list[DocumentTry]) -> str:
     return ""
 
 
-def _refused_endpoints(probe: Probe, document: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def _refused_endpoints(
+    probe: Probe, issuer: str, document: Mapping[str, Any]
+) -> tuple[tuple[str, str], ...]:
     found = []
     for name in _ENDPOINTS:
         url = document.get(name)
-        if isinstance(url, str):
-            try:
-                probe.url_policy.require(url, name)
-            except DiscoveryFailed as refusal:
-                found.append((name, refusal.reason))
+        if not isinstance(url, str):
+            continue
+        if _is_http_of(url, issuer):
+            found.append((name, "insecure-url"))
+            continue
+        try:
+            probe.url_policy.require(url, name)
+        except DiscoveryFailed as refusal:
+            found.append((name, refusal.reason))
     return tuple(found)
+
+
+def _is_http_of(url: str, secure: str) -> bool:
+    """Return whether ``url`` is plain http at the port where ``secure`` speaks TLS."""
+    one, other = address.split(url), address.split(secure)
+    if one is None or other is None:
+        return False
+    return (one.scheme, other.scheme) == ("http", "https") and one.netloc == other.netloc
 
 
 async def _with_named(probe: Probe, view: IssuerView) -> IssuerView:

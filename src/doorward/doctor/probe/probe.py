@@ -73,6 +73,7 @@ class Probe:
     ) -> None:
         self.plan = plan or Plan()
         self.credentials = Credentials()
+        self.target = target
         self.url_policy = UrlPolicy(target)
         self.network = network
         self.budget = budget

@@ -2,7 +2,7 @@
 
 from doorward.doctor.evidence.evidence import Evidence
 from doorward.doctor.evidence.exchange import Exchange
-from doorward.doctor.evidence.parties import PROXIES
+from doorward.doctor.evidence.parties import is_behind_proxy
 from doorward.doctor.findings.finding import Blame
 from doorward.doctor.rules import answers
 from doorward.doctor.rules.connection import told
@@ -19,8 +19,8 @@ def challenge_missing(evidence: Evidence) -> Found | None:
         return None
     refusal = _refusal(evidence)
     # A proxy can remove the header from an application's answer.
-    behind_proxy = evidence.parties & PROXIES or "via" in refusal.headers
-    blame = Blame.SERVER if refusal.document is not None and not behind_proxy else None
+    sure = not refusal.is_html and not is_behind_proxy(evidence.parties, refusal)
+    blame = Blame.SERVER if sure else None
     decide = "" if blame else None
     return Found(
         observed=(f"{told(refusal)}, without WWW-Authenticate",), blame=blame, decide=decide

@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 from doorward.doctor.evidence.evidence import Endpoint, Evidence
 from doorward.doctor.evidence.exchange import Exchange
+from doorward.doctor.evidence.parties import is_behind_proxy
 from doorward.doctor.findings.finding import Blame, Severity
 from doorward.doctor.rules import answers
 from doorward.doctor.rules.connection import host_of, told
@@ -229,10 +230,16 @@ def forbidden_instead_of_401(evidence: Evidence) -> Found | None:
     return Found(
         observed=(told(seen),),
         values={"status": str(seen.status)},
-        # JSON comes from an application; a proxy's refusal is a page or empty.
-        blame=Blame.SERVER if seen.document is not None else None,
-        decide="" if seen.document is not None else None,
+        # A proxy's refusal is a page; JSON and text come from an application, if nothing is in front.
+        blame=Blame.SERVER if _is_applications(evidence, seen) else None,
+        decide="" if _is_applications(evidence, seen) else None,
     )
+
+
+def _is_applications(evidence: Evidence, seen: Exchange) -> bool:
+    if seen.document is not None:
+        return True
+    return bool(seen.body) and not seen.is_html and not is_behind_proxy(evidence.parties, seen)
 
 
 @BOOK.rule("error-in-200", needs=["endpoint"])

@@ -6,7 +6,7 @@ from doorward.doctor.evidence.difference import difference
 from doorward.doctor.evidence.evidence import DocumentTry, Evidence, ResourceMetadataView
 from doorward.doctor.findings.finding import Blame
 from doorward.doctor.rules import answers
-from doorward.doctor.rules.connection import told
+from doorward.doctor.rules.connection import host_of, told
 from doorward.doctor.rules.rule import Found, RuleBook
 from doorward.wire import address
 from doorward.wire.oauth.resource_metadata import WELL_KNOWN
@@ -32,9 +32,14 @@ def _announced(evidence: Evidence) -> DocumentTry | None:
 def metadata_url_http(evidence: Evidence) -> Found | None:
     """Find a challenge with a plain http URL."""
     seen = _announced(evidence)
-    if seen is None or _refused(seen) != "insecure-url":
+    if seen is None or not (_refused(seen) == "insecure-url" or _is_own_host(evidence, seen.url)):
         return None
     return Found(observed=(f"resource_metadata={seen.url}",))
+
+
+def _is_own_host(evidence: Evidence, url: str) -> bool:
+    # On loopback a client may use http, but not at a port that speaks TLS.
+    return url.startswith("http://") and evidence.target.startswith("https://" + host_of(url))
 
 
 @BOOK.rule("metadata-url-not-allowed", needs=["resource_metadata"])
@@ -112,7 +117,7 @@ def metadata_fails(evidence: Evidence) -> Found | None:
     seen = _announced(evidence)
     if seen is None or seen.problem in ("html", "not-json", "not-allowed", "budget"):
         return None
-    if seen.exchange.status in (*_ABSENT, 401, 403):
+    if seen.exchange.status in (*_ABSENT, 401, 403) or _is_own_host(evidence, seen.url):
         return None
     return Found(
         observed=(told(seen.exchange),),
