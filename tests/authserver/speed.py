@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from doorward.authserver.keys import signing_keys as signing_keys_module
 from doorward.authserver.refusals import StoreUnavailable
+from doorward.authserver.store import deadline
 from doorward.authserver.store import engine as engine_module
-from doorward.authserver.store import postgresql as postgresql_module
 from doorward.authserver.store import sqlite as sqlite_module
 from doorward.authserver.store.engine import Store
 from doorward.authserver.users import users as users_module
@@ -57,7 +57,7 @@ def _do_not_wait_for_the_disk() -> None:
 
 def _give_a_busy_machine_time() -> None:
     """Wait longer for PostgreSQL: these tests are about its answers."""
-    postgresql_module.DEADLINE = 60.0
+    deadline.SECONDS = 60.0
 
 
 class _WithoutThreads:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from doorward.authserver.refusals import StoreUnavailable
-from doorward.authserver.store import postgresql
+from doorward.authserver.store import deadline
 from doorward.authserver.store.engine import Store
 from doorward.errors import ConfigurationError
 from tests.authserver.conftest import ON_POSTGRESQL, StartAuthServer
@@ -67,17 +67,17 @@ async def one(store: Store) -> int:
 async def test_a_server_that_hangs_is_503_and_nothing_is_lost(
     start_authserver: StartAuthServer, own_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql, "DEADLINE", 5.0)
+    monkeypatch.setattr(deadline, "SECONDS", 5.0)
     url = await own_cluster.migrated_database()
     harness = await start_authserver(database_url=url, secret=SECRET)
     client = (await harness.register())["client_id"]
     tokens = await harness.tokens(client)
 
-    monkeypatch.setattr(postgresql, "DEADLINE", 0.5)
+    monkeypatch.setattr(deadline, "SECONDS", 0.5)
     own_cluster.pause()
     hung = await asyncio.gather(*(harness.refresh(client, tokens.refresh) for _ in range(30)))
     own_cluster.resume()
-    monkeypatch.setattr(postgresql, "DEADLINE", 60.0)
+    monkeypatch.setattr(deadline, "SECONDS", 60.0)
     again = await harness.refresh(client, tokens.refresh)
 
     assert {one.response.status_code for one in hung} == {503}

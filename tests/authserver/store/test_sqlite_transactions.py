@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from doorward.authserver.refusals import StoreUnavailable
-from doorward.authserver.store import sqlite as sqlite_module
+from doorward.authserver.store import deadline
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import revoked_tokens, users
@@ -160,7 +160,7 @@ async def test_a_read_waits_while_another_process_recovers_the_database(
 async def test_a_lock_that_is_never_released_is_a_503_by_the_deadline(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_module, "DEADLINE", 0.05)
+    monkeypatch.setattr(deadline, "SECONDS", 0.05)
     other = sqlite3.connect(tmp_path / "doorward.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
@@ -178,7 +178,7 @@ async def test_a_slow_writer_of_this_process_is_a_503_by_the_deadline(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with store.writing():
-        monkeypatch.setattr(sqlite_module, "DEADLINE", 0.05)
+        monkeypatch.setattr(deadline, "SECONDS", 0.05)
         with pytest.raises(StoreUnavailable):
             await store.write(adding("a"))
         with pytest.raises(StoreUnavailable):

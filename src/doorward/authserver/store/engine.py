@@ -1,5 +1,6 @@
 """The database: connections, transactions and migrations; a failure becomes a 503."""
 
+import asyncio
 import os
 import shutil
 import tempfile
@@ -25,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import QueuePool
 
 from doorward.authserver.refusals import StoreUnavailable
+from doorward.authserver.store import deadline
 from doorward.authserver.store.connection import Work
 from doorward.authserver.store.database_url import parse_database_url
 from doorward.authserver.store.postgresql import (
@@ -33,7 +35,7 @@ from doorward.authserver.store.postgresql import (
     open_postgresql,
     wait_long,
 )
-from doorward.authserver.store.sqlite import DEADLINE, SQLiteTransactions, pragmas
+from doorward.authserver.store.sqlite import SQLiteTransactions, pragmas
 from doorward.errors import ConfigurationError
 from doorward.operations.observation import observed
 from doorward.wire.shell_command import shell_command
@@ -46,9 +48,9 @@ _WRITING = "doorward_writing"
 _EXCLUSIVE_LOCK = 0x646F6F72  # "door"
 # The longest start in seconds, with the wait for another replica that migrates.
 _MIGRATION = 600.0
-# A transaction that PostgreSQL has ended in favour of another one is run again.
-_ROLLED_BACK = "rolled back for another transaction"
-_RETRIES = 3
+# PostgreSQL has done nothing of the transaction, so it is run again.
+_ROLLED_BACK = "rolled back by the database"
+_ATTEMPTS = 4
 
 
 class Store:
@@ -110,7 +112,7 @@ class Store:
         """
         if self._is_sqlite:
             _create_private_file(self.engine.url.database)
-        async with self._turn(), self._transaction(writing=True, deadline=_MIGRATION) as one:
+        async with self._turn(), self._transaction(writing=True, seconds=_MIGRATION) as one:
             if not self._is_sqlite:
                 # Replicas that start together: one migrates, the others wait and find it done.
                 await wait_long(one)
@@ -155,22 +157,29 @@ class Store:
             with observed("store", "write"):
                 return await self.sqlite.write(work)
         with observed("store", "write"):
-            for _ in range(_RETRIES):
-                try:
-                    return await self._run_on_driver(work, "COMMIT")
-                except StoreUnavailable as failed:
-                    if failed.detail != _ROLLED_BACK:
-                        raise
             return await self._run_on_driver(work, "COMMIT")
 
     async def _run_on_driver(self, work: Work[T], end: Literal["COMMIT", "ROLLBACK"] | None) -> T:
-        """Run a transaction on PostgreSQL, without SQLAlchemy in between."""
+        """Run a transaction on PostgreSQL without SQLAlchemy, and again where it was rolled back."""
+        loop = asyncio.get_running_loop()
+        ends, attempts = loop.time() + deadline.SECONDS, _ATTEMPTS
+        while True:
+            attempts -= 1
+            try:
+                return await self._run_once(work, end, ends - loop.time())
+            except StoreUnavailable as failed:
+                if failed.detail != _ROLLED_BACK or not attempts:
+                    raise
+
+    async def _run_once(
+        self, work: Work[T], end: Literal["COMMIT", "ROLLBACK"] | None, seconds: float
+    ) -> T:
         # Its driver is installed only where PostgreSQL is used.
         from doorward.authserver.store.postgresql_driver import driver_transaction
 
         with _faults_as_503():
             async with (
-                self._connected(None) as pooled,
+                self._connected(seconds) as pooled,
                 driver_transaction(pooled, end) as connection,
             ):
                 return await work(connection)
@@ -217,10 +226,10 @@ class Store:
 
     @asynccontextmanager
     async def _transaction(
-        self, *, writing: bool, deadline: float | None = None
+        self, *, writing: bool, seconds: float | None = None
     ) -> AsyncIterator[AsyncConnection]:
         with _faults_as_503():
-            async with self._connected(deadline) as connection:
+            async with self._connected(seconds or deadline.SECONDS) as connection:
                 await connection.execution_options(**{_WRITING: writing})
                 async with connection.begin():
                     yield connection
@@ -228,8 +237,8 @@ class Store:
     def _turn(self) -> AbstractAsyncContextManager[None]:
         return nullcontext() if self.sqlite is None else self.sqlite.turn()
 
-    def _connected(self, deadline: float | None) -> AbstractAsyncContextManager[AsyncConnection]:
-        return self.engine.connect() if self._is_sqlite else connected(self.engine, deadline)
+    def _connected(self, seconds: float) -> AbstractAsyncContextManager[AsyncConnection]:
+        return self.engine.connect() if self._is_sqlite else connected(self.engine, seconds)
 
     async def aclose(self) -> None:
         """Close every connection, and remove a temporary database."""
@@ -283,7 +292,7 @@ def _prepare_sqlite(engine: AsyncEngine, *, durable: bool) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (
-            f"busy_timeout = {int(DEADLINE * 1000)}",
+            f"busy_timeout = {int(deadline.SECONDS * 1000)}",
             *pragmas(durable=durable),
         ):
             cursor.execute(f"PRAGMA {pragma}")

@@ -14,12 +14,11 @@ from sqlalchemy.exc import DisconnectionError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
+from doorward.authserver.store import deadline
 from doorward.authserver.store.database_url import hosts_of
 from doorward.errors import ConfigurationError
 from doorward.private_file import Exposed, read_private
 
-# Of a whole transaction in seconds, with the wait for a connection.
-DEADLINE = 5.0
 CONNECTIONS = 10
 # Shares of the deadline after which PostgreSQL ends a statement itself, and frees its locks. A paused
 # process must not keep its locks either.
@@ -30,12 +29,17 @@ _TIMEOUTS = {
 }
 # The session cannot write any more: its server became a standby.
 _READ_ONLY = "25006"
-# A serialization failure, and a deadlock.
-_ROLLED_BACK = ("40001", "40P01")
+# Of a transaction that can be run again: a serialization failure, a deadlock, and a standby.
+_ROLLED_BACK = ("40001", "40P01", _READ_ONLY)
 _LONGEST_PASSWORD = 4096
 _LATE = "doorward_late"
 _STANDBY = "doorward_standby"
+_WARNED = "doorward_warned"
 _turns: WeakKeyDictionary[Engine, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+class NotReplicated(OSError):
+    """The primary has committed, but was told not to wait for its synchronous standby."""
 
 
 def open_postgresql(url: URL, password_file: Path | None = None) -> AsyncEngine:
@@ -61,26 +65,27 @@ def open_postgresql(url: URL, password_file: Path | None = None) -> AsyncEngine:
     # The queue of the pool lets a newcomer take the connection that the first in it was woken for. With
     # many requests, some would then wait until the deadline.
     _turns[engine.sync_engine] = asyncio.Semaphore(CONNECTIONS)
+    event.listen(engine.sync_engine, "connect", _watch_warnings)
+    event.listen(engine.sync_engine, "commit", lambda one: forget_warnings(one.connection))
     event.listen(engine.sync_engine, "checkout", _require_open)
     event.listen(engine.sync_engine, "handle_error", _decide_about_pool)
     return engine
 
 
 @asynccontextmanager
-async def connected(
-    engine: AsyncEngine, deadline: float | None = None
-) -> AsyncIterator[AsyncConnection]:
+async def connected(engine: AsyncEngine, seconds: float) -> AsyncIterator[AsyncConnection]:
     """
-    Give a connection that is closed at the deadline, whatever it waits for.
+    Give a connection for one transaction; it is closed after ``seconds``, whatever it waits for.
 
     Raises:
         TimeoutError: no connection was free, or no host answered.
-        DBAPIError: also when the deadline has passed.
+        DBAPIError: also when the time is over.
+        NotReplicated: the commit may be lost in a fail-over, so it must not be acknowledged.
     """
     loop = asyncio.get_running_loop()
-    end = loop.time() + (deadline or DEADLINE)
+    end = loop.time() + seconds
     turn = _turns[engine.sync_engine]
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(min(seconds, deadline.SECONDS)):
         await turn.acquire()
         try:
             connection = await engine.connect()
@@ -98,6 +103,8 @@ async def connected(
     timer = loop.call_at(end, cut_off)
     try:
         yield connection
+        if raw.info.pop(_WARNED, False):
+            raise NotReplicated
     finally:
         try:
             await connection.close()
@@ -113,7 +120,7 @@ async def wait_long(connection: AsyncConnection) -> None:
 
 
 def is_rolled_back(error: Exception) -> bool:
-    """Say whether PostgreSQL has ended the transaction in favour of another one."""
+    """Say whether PostgreSQL has done nothing of the transaction, and may do it the next time."""
     return _sqlstate(error) in _ROLLED_BACK
 
 
@@ -125,6 +132,20 @@ def is_standby(error: Exception) -> bool:
 def give_up_pool(connection: PoolProxiedConnection) -> None:
     """Let no connection of the pool be used again: new ones find the writable host."""
     connection.info[_STANDBY] = True
+
+
+def forget_warnings(connection: PoolProxiedConnection) -> None:
+    """Forget what the statements before COMMIT warned of."""
+    # COMMIT has one warning: an operator has cancelled the wait for the synchronous standby.
+    connection.info.pop(_WARNED, None)
+
+
+def _watch_warnings(connection: Any, record: ConnectionPoolEntry) -> None:
+    def note(_connection: object, message: Any) -> None:
+        if message.severity_en == "WARNING":
+            record.info[_WARNED] = True
+
+    connection.driver_connection.add_log_listener(note)
 
 
 def _sqlstate(error: BaseException) -> object:
@@ -176,7 +197,7 @@ class _Connector:
             **({} if self._password_file is None else {"password": self._password}),
             target_session_attrs=self._attributes,
             # A host that does not answer leaves time for the others.
-            timeout=DEADLINE * 0.8 / len(self._hosts),
+            timeout=deadline.SECONDS * 0.8 / len(self._hosts),
             server_settings=_session(),
         )
 
@@ -197,7 +218,9 @@ class _Connector:
 
 
 def _session() -> dict[str, str]:
-    timeouts = {name: str(int(share * DEADLINE * 1000)) for name, share in _TIMEOUTS.items()}
+    timeouts = {
+        name: str(int(share * deadline.SECONDS * 1000)) for name, share in _TIMEOUTS.items()
+    }
     return {"application_name": "doorward", "jit": "off", **timeouts}
 
 
@@ -212,7 +235,9 @@ def _read_password(file: Path) -> str:
 def _other_host_may_do() -> tuple[type[Exception], ...]:
     import asyncpg
 
-    return (OSError, asyncpg.CannotConnectNowError, asyncpg.TargetServerAttributeNotMatched)
+    # Any error: a server that stops ends the session at any moment, and a standby that is behind knows
+    # neither a new database nor a new password.
+    return (OSError, asyncpg.PostgresError, asyncpg.TargetServerAttributeNotMatched)
 
 
 def _require_open(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.store.connection import Rows
-from doorward.authserver.store.postgresql import give_up_pool, is_standby
+from doorward.authserver.store.postgresql import forget_warnings, give_up_pool, is_standby
 from doorward.authserver.store.statements import Statements
 
 DIALECT: Dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
@@ -59,6 +59,7 @@ async def driver_transaction(
         if end is not None:
             await driver.execute(_BEGIN)
         yield PostgreSQLConnection(driver)
+        forget_warnings(pooled)
         if end is not None:
             await driver.execute(end)
     except _FAULTS as error:

@@ -19,12 +19,12 @@ from sqlalchemy import Dialect, Executable
 from sqlalchemy.exc import DBAPIError
 
 from doorward.authserver.refusals import StoreUnavailable
+from doorward.authserver.store import deadline
 from doorward.authserver.store.connection import Rows, Work
 from doorward.authserver.store.statements import SQLITE, Statements
 
 T = TypeVar("T")
 
-DEADLINE = 5.0
 _STATEMENTS = Statements(SQLITE)
 # So many transactions take some milliseconds, in which the event loop does nothing else.
 _MOST_AT_ONCE = 64
@@ -119,11 +119,11 @@ class SQLiteTransactions:
         self._waiting.append(waiting)
         if self._committing is None:
             self._committing = loop.create_task(self._commit_all())
-        deadline = loop.call_later(DEADLINE, waiting.expire)
+        expiry = loop.call_later(deadline.SECONDS, waiting.expire)
         try:
             return cast(T, await waiting.future)
         finally:
-            deadline.cancel()
+            expiry.cancel()
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -134,7 +134,7 @@ class SQLiteTransactions:
             StoreUnavailable: 503, the others took too long.
         """
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(deadline.SECONDS):
                 await self._lock.acquire()
         except TimeoutError as error:
             raise _unavailable(error) from None
@@ -242,7 +242,7 @@ def open_connection(path: str, durable: bool) -> SQLiteConnection:
     driver = sqlite3.connect(
         path,
         uri=path.startswith("file:"),
-        timeout=DEADLINE,
+        timeout=deadline.SECONDS,
         isolation_level=None,
         check_same_thread=False,
         cached_statements=256,
@@ -266,7 +266,7 @@ def pragmas(*, durable: bool) -> tuple[str, ...]:
 
 async def _when_free(attempt: Callable[..., T], *arguments: Any) -> T:
     """Return what ``attempt`` returns, once no other process locks or recovers the database."""
-    ends = asyncio.get_running_loop().time() + DEADLINE
+    ends = asyncio.get_running_loop().time() + deadline.SECONDS
     pause = _FIRST_PAUSE
     while True:
         try:
