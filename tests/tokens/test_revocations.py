@@ -1,6 +1,7 @@
 """Revoked tokens are refused within seconds, and never accepted without the list."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -194,6 +195,24 @@ async def test_a_slow_revocation_list_is_waited_for_once(signer: Signer) -> None
     verifier.register.open.set()
     verifier.after(2)
     assert await verifier.refused(good) is None
+
+
+async def test_the_first_revocation_list_is_waited_for_five_times_as_long(
+    signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verifier, waits = Judge(signer, timeout=60.0), list[float]()
+
+    async def wait_for(work: Any, longest: float) -> Any:
+        waits.append(longest)
+        return await work
+
+    monkeypatch.setattr(asyncio, "wait_for", wait_for)
+    for seconds in (0, 3):
+        verifier.after(seconds)
+        assert await verifier.refused(token(signer, f"{seconds}.1")) is None
+
+    # The others are waits of the single read itself.
+    assert waits[::2] == [300.0, 60.0]
 
 
 @proves("S196", "refuses", "replayed code at the guard")

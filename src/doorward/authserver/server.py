@@ -61,7 +61,7 @@ from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.cleanup import Cleanup
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.rate_counters import RateCounters
-from doorward.authserver.store.revoked_tokens import read_revoked
+from doorward.authserver.store.revoked_tokens import read_revoked, revocations_of
 from doorward.authserver.token.endpoint import TokenEndpoint
 from doorward.authserver.upstream.accounts import ProviderAccounts
 from doorward.authserver.upstream.ended_tokens import EndedTokens, RevocationReport
@@ -79,7 +79,7 @@ from doorward.downstream.provider_token import InProcessToken
 from doorward.net.clock import Clock
 from doorward.net.fetcher import DocumentFetcher, Fetcher
 from doorward.net.url import host_ports_of
-from doorward.tokens import LocalKeys, Revocations, TrustedIssuer
+from doorward.tokens import LocalKeys, TrustedIssuer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,7 +289,9 @@ class AuthorizationServer:
             audience=resource,
             algorithms=(self.settings.signing_algorithm,),
             keys=LocalKeys(self.jwks, clock=self.services.clock),
-            revocations=Revocations(self.revoked, clock=self.services.clock),
+            revocations=revocations_of(
+                self.revoked, self.settings.database_url, self.services.clock
+            ),
         )
 
     def provider_tokens(self, resource: str) -> dict[str, InProcessToken]:

@@ -8,10 +8,11 @@ from typing import Any
 
 from doorward.authserver import AuthorizationServer, AuthServerSettings, Resource
 from doorward.authserver.provider_tokens.in_process import in_process_tokens
+from doorward.authserver.store.revoked_tokens import revocations_of
 from doorward.downstream.provider_token import InProcessToken
 from doorward.errors import DoorwardError
 from doorward.jose.public_key import Key
-from doorward.tokens import LocalKeys, Revocations, TrustedIssuer
+from doorward.tokens import LocalKeys, TrustedIssuer
 from doorward.wire.asgi import Receive, Scope, Send
 
 _PROBE_TIMEOUT = 2.0
@@ -95,7 +96,7 @@ class EmbeddedAuthorizationServer:
             audience=self._settings.resources[0].uri,
             algorithms=(self._settings.signing_algorithm,),
             keys=_KeysOnceStarted(self, clock=clock),
-            revocations=Revocations(self._revoked, clock=clock),
+            revocations=revocations_of(self._revoked, self._settings.database_url, clock),
         )
 
     def provider_tokens(self) -> dict[str, InProcessToken]:

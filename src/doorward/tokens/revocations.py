@@ -9,6 +9,7 @@ from doorward.net import NEVER, Clock, SingleFlight, TimeRange
 from doorward.tokens.refusals import RevocationsUnavailable, RevokedToken
 
 _FLIGHT = "revocations"
+_FIRST = 5
 
 
 class Revocations:
@@ -19,7 +20,8 @@ class Revocations:
     own authorization server, that part names the grant and so all its tokens. A revoked token is
     refused within ``recheck`` seconds, also when it is cached. While ``read`` fails, the last list
     is used until it is ``trusted_for`` seconds old. After that, every token of the issuer gets a
-    503. A request waits at most ``timeout`` seconds for a read.
+    503. A request waits at most ``timeout`` seconds for a read, and five times as long for the first:
+    a process that has just started is slow, and has no list yet.
 
     Does not end a stream that is already open.
 
@@ -53,6 +55,7 @@ class Revocations:
         self._ids: frozenset[str] = frozenset()
         self._fresh = self._trusted = self._pause = NEVER
         self._problem = "not read yet"
+        self._was_read = False
 
     def admits(self, token_id: str | None, now: float) -> bool:
         """
@@ -91,7 +94,8 @@ class Revocations:
         if self._pause.contains(self._clock()):
             return
         try:
-            await asyncio.wait_for(self._load_after_now(), self._timeout)
+            longest = self._timeout if self._was_read else _FIRST * self._timeout
+            await asyncio.wait_for(self._load_after_now(), longest)
         except TimeoutError:
             self._failed("the list did not come in time")
 
@@ -111,7 +115,7 @@ class Revocations:
         except Exception as error:  # noqa: BLE001 - whatever failed: without a list, nobody is let in
             self._failed(type(error).__name__)
             return
-        self._ids = ids
+        self._ids, self._was_read = ids, True
         self._fresh = TimeRange(started, started + self._recheck)
         self._trusted = TimeRange(started, started + self._trusted_for)
         self._pause = NEVER

@@ -13,6 +13,7 @@ from doorward.authserver.grants import consents
 from doorward.policy import EVERY, Policy, Rule
 from doorward.tokens import LocalKeys, Revocations, TrustedIssuer
 from tests.authserver.conftest import StartAuthServer, StoppedClock
+from tests.authserver.databases import Databases
 from tests.authserver.harness import AuthServerHarness, Tokens
 from tests.e2e.processes import started
 from tests.guard.bench import Bench
@@ -24,18 +25,22 @@ CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 class Guarded:
     """A guard beside the authorization server of ``harness``, in the same process."""
 
-    def __init__(self, harness: AuthServerHarness, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        harness: AuthServerHarness,
+        clock: Callable[[], float],
+        issuer: TrustedIssuer | None = None,
+    ) -> None:
+        by_hand = TrustedIssuer(
+            issuer=harness.issuer,
+            audience=harness.resource,
+            algorithms=("ES256",),
+            keys=LocalKeys(harness.server.jwks, clock=clock),
+            revocations=Revocations(harness.server.revoked, clock=clock),
+        )
         self.bench = Bench(
             resource=harness.resource,
-            issuers=[
-                TrustedIssuer(
-                    issuer=harness.issuer,
-                    audience=harness.resource,
-                    algorithms=("ES256",),
-                    keys=LocalKeys(harness.server.jwks, clock=clock),
-                    revocations=Revocations(harness.server.revoked, clock=clock),
-                )
-            ],
+            issuers=[issuer or by_hand],
             policy=Policy(
                 base=Rule(scopes=frozenset({"mcp:read"})),
                 rules={("tools/list", EVERY): Rule(scopes=frozenset({"mcp:read"}))},
@@ -194,6 +199,22 @@ async def test_while_the_store_is_away_the_last_list_counts_and_then_none(
         assert await guarded.status(tokens.access) == (503, "revocations-unavailable")
     clock.advance(2)
     assert await guarded.status(tokens.access) == (200, None)
+
+
+@proves("S196", "accepts", "replayed code at the guard")
+@proves("S196", "refuses", "replayed code at the guard")
+async def test_on_postgresql_the_last_list_counts_for_as_long_as_a_fail_over_takes(
+    harness: AuthServerHarness, databases: Databases, clock: StoppedClock
+) -> None:
+    guarded = Guarded(harness, clock, harness.server.trusted_issuer(harness.resource))
+    *_, tokens = await redeemed(harness)
+    assert await guarded.status(tokens.access) == (200, None)
+
+    async with harness.broken_store():
+        clock.advance(59 if databases.is_postgresql else 9)
+        assert await guarded.status(tokens.access) == (200, None)
+        clock.advance(2)
+        assert await guarded.status(tokens.access) == (503, "revocations-unavailable")
 
 
 async def test_the_list_holds_what_lives_and_is_cleared_of_the_rest(

@@ -1,7 +1,7 @@
 """The list of revoked tokens and grants whose access tokens have not expired."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 
 from sqlalchemy import Insert, select
@@ -9,14 +9,19 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.store.connection import Connection
+from doorward.authserver.store.database_url import parse_database_url
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import revoked_tokens
 from doorward.net.clock import Clock
+from doorward.tokens import Revocations
 
 # Resource servers accept a token for a while after its end, because clocks differ.
 LATE = 600.0
 # What fits into the memory of a guard. Beyond it, guards answer 503.
 MOST = 100_000
+# For how many seconds a guard in the same process uses its last list. Calls must go on while PostgreSQL
+# fails over, which takes half a minute; a file that cannot be read will not come back by itself.
+_TRUSTED_FOR = {"sqlite": 10.0, "postgresql": 60.0}
 
 
 def _add(statement: postgresql.Insert | sqlite.Insert) -> Insert:
@@ -60,6 +65,14 @@ class RevokedTokens:
     async def aclose(self) -> None:
         """Close every connection."""
         await self._store.aclose()
+
+
+def revocations_of(
+    read: Callable[[], Awaitable[Collection[str]]], database_url: str | None, clock: Clock
+) -> Revocations:
+    """Return the revocations for a guard in the process of the authorization server."""
+    engine = parse_database_url(database_url).get_backend_name() if database_url else "sqlite"
+    return Revocations(read, clock=clock, trusted_for=_TRUSTED_FOR[engine])
 
 
 async def read_revoked(store: Store, now: float) -> frozenset[str]:
