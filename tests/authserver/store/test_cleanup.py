@@ -6,11 +6,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, insert, select
 
+from doorward.authserver.store import cleanup
 from doorward.authserver.store.cleanup import _BATCH, Cleanup
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.revoked_tokens import LATE
-from doorward.authserver.store.schema import grants, refresh_tokens, revoked_tokens, users
+from doorward.authserver.store.schema import (
+    grants,
+    rate_counters,
+    refresh_tokens,
+    revoked_tokens,
+    users,
+)
 from tests.authserver.conftest import StoppedClock
 
 
@@ -83,6 +90,25 @@ async def test_a_grant_is_deleted_a_day_after_its_end_with_its_refresh_tokens(
         # A rotated token is needed as long as its grant: its use reveals a theft.
         tokens = (await connection.execute(select(refresh_tokens.c.grant_id))).scalars().all()
     assert tokens == ["new"]
+
+
+async def test_of_too_many_counters_those_that_end_first_are_deleted(
+    store: Store, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cleanup, "_MOST_COUNTERS", 3)
+    ends = [*(clock.now + number for number in range(1, 2 * _BATCH)), clock.now - 1]
+    rows = [
+        {"digest": str(number).encode(), "count": 1, "expires_at": end}
+        for number, end in enumerate(ends)
+    ]
+    async with store.writing() as connection:
+        await connection.execute(insert(rate_counters), rows)
+
+    await swept(store, clock)
+
+    async with store.reading() as connection:
+        left = (await connection.execute(select(rate_counters.c.expires_at))).scalars().all()
+    assert sorted(left) == sorted(ends)[-3:]
 
 
 async def test_it_begins_at_most_once_a_minute(store: Store, clock: StoppedClock) -> None:

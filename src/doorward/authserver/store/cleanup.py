@@ -29,6 +29,8 @@ from doorward.net.clock import CLOCK_SKEW, Clock
 
 _INTERVAL = 60.0
 _BATCH = 200
+# Strangers make a counter with each new address. Those that end first are deleted, about 200 bytes each.
+_MOST_COUNTERS = 1_000_000
 # A day longer than its last token, so that introspection still finds a grant.
 _GRANT_LATE = 86400.0
 # Longer than any grace period, with room for the clocks of two replicas. From then on, the use of a
@@ -69,8 +71,16 @@ _TABLES = (
     _expired(provider_sessions),
     _expired(ended_provider_tokens),
     _expired(spent_assertions),
-    _expired(rate_counters),
     _expired(revoked_tokens, late=LATE),
+)
+
+
+_COUNTERS = _expired(rate_counters)
+_LAST_KEPT = (
+    select(rate_counters.c.expires_at)
+    .order_by(rate_counters.c.expires_at.desc())
+    .offset(bindparam("others"))
+    .limit(1)
 )
 
 
@@ -78,7 +88,7 @@ class Cleanup:
     """
     Deletes expired rows once a minute, while there are requests.
 
-    ``first`` is what happens once a minute before that.
+    Of the counters of rate limits, it keeps a million at most. ``first`` is what happens once a minute before that.
     """
 
     def __init__(
@@ -112,12 +122,20 @@ class Cleanup:
             if self._first is not None:
                 await self._first()
             for one in _TABLES:
-                while await self._delete(one, now) == _BATCH:
-                    pass
+                await self._delete_batches(one, now - one.late)
+            await self._delete_batches(_COUNTERS, max(now, await self._last_kept()))
 
-    async def _delete(self, expired: _Expired, now: float) -> int:
-        over = {"over": now - expired.late}
+    async def _last_kept(self) -> float:
+        others = {"others": _MOST_COUNTERS - 1}
+        found = await self._store.read(lambda connection: connection.execute(_LAST_KEPT, others))
+        return found.scalar_one_or_none() or 0.0
+
+    async def _delete_batches(self, expired: _Expired, over: float) -> None:
+        while await self._delete(expired, over) == _BATCH:
+            pass
+
+    async def _delete(self, expired: _Expired, over: float) -> int:
         deleted = await self._store.write(
-            lambda connection: connection.execute(expired.statement, over)
+            lambda connection: connection.execute(expired.statement, {"over": over})
         )
         return deleted.rowcount
