@@ -5,7 +5,6 @@ import copy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
@@ -17,6 +16,7 @@ from tests.authserver.harness import CALLBACK, RESOURCE
 from tests.authserver.model.faults import CancelledAt, StoreFault
 from tests.authserver.model.reference import Answer, World
 from tests.authserver.model.replicas import CLIENTS, PASSWORD, Replicas, Reply
+from tests.postgresql.cluster import Cluster
 
 T = TypeVar("T")
 
@@ -37,6 +37,19 @@ permissions = st.sampled_from((frozenset({READ}), frozenset({TOOLS}), frozenset(
 # The await that the process does not survive, and whether what it waits for still happens.
 ends = st.tuples(st.integers(0, 4), st.booleans())
 faults = st.builds(StoreFault, st.integers(0, 2), st.sampled_from(("before", "after")))
+
+
+def on_postgresql(cluster: Cluster) -> type["TokenMachine"]:
+    """Return the machine with its databases on a server of PostgreSQL."""
+
+    class OnPostgresql(TokenMachine):
+        def new_database(self) -> str:
+            return self.runner.run(cluster.migrated_database())
+
+        def give_database_back(self) -> None:
+            self.runner.run(cluster.give_back(self.database_url))
+
+    return OnPostgresql
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,8 @@ class TokenMachine(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.folder = TemporaryDirectory()
-        self.replicas = Replicas(Path(self.folder.name), START)
+        self.database_url = self.new_database()
+        self.replicas = Replicas(self.database_url, START)
         self.worlds = [World(START)]
         self.latest = START
         self.codes: list[KnownCode] = []
@@ -74,8 +88,16 @@ class TokenMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.runner.run(self.replicas.aclose())
+        self.give_database_back()
         self.runner.close()
         self.folder.cleanup()
+
+    def new_database(self) -> str:
+        """Return the URL of a database for both replicas."""
+        return f"sqlite+aiosqlite:///{self.folder.name}/doorward.db"
+
+    def give_database_back(self) -> None:
+        """Leave the database to the next machine."""
 
     @initialize()
     def start(self) -> None:

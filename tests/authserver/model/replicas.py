@@ -1,7 +1,6 @@
 """Two servers on one database behind a balancer without stickiness, and what clients send to them."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -48,9 +47,9 @@ class Reply:
 class Replicas:
     """Two replicas, a clock for both, and requests to a chosen one."""
 
-    def __init__(self, folder: Path, start: float) -> None:
+    def __init__(self, database_url: str, start: float) -> None:
         self.now = start
-        self._database = f"sqlite+aiosqlite:///{folder}/doorward.db"
+        self._database = database_url
         self._servers: list[AuthorizationServer] = []
         self._stores: list[FaultyStore] = []
         self._next = 0

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.authserver.model.machine import TokenMachine
+from tests.authserver.model.machine import TokenMachine, on_postgresql
 from tests.authserver.model.planted_faults import PLANTED, Plant
+from tests.postgresql.cluster import Cluster
 
 _AT_ANY_SPEED = settings(
     deadline=None, suppress_health_check=list(HealthCheck), stateful_step_count=40
@@ -16,6 +17,24 @@ _AT_ANY_SPEED = settings(
 @pytest.mark.timeout(600)
 def test_every_answer_of_two_replicas_is_one_that_the_reference_allows() -> None:
     run_state_machine_as_test(TokenMachine, settings=settings(_AT_ANY_SPEED, max_examples=20))
+
+
+@pytest.mark.postgresql
+@pytest.mark.needs("postgresql")
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_every_answer_of_two_replicas_on_postgresql_is_one_too(postgresql_cluster: Cluster) -> None:
+    search = settings(_AT_ANY_SPEED, max_examples=5)
+    run_state_machine_as_test(on_postgresql(postgresql_cluster), settings=search)
+
+
+@pytest.mark.e2e
+@pytest.mark.soak
+@pytest.mark.needs("postgresql")
+@pytest.mark.timeout(3600)
+def test_every_answer_of_a_long_run_on_postgresql_is_one_too(postgresql_cluster: Cluster) -> None:
+    search = settings(_AT_ANY_SPEED, max_examples=200)
+    run_state_machine_as_test(on_postgresql(postgresql_cluster), settings=search)
 
 
 @pytest.mark.e2e
