@@ -9,7 +9,7 @@ export UV_PYTHON_DOWNLOADS := never
 # more than the tests of it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo keycloak keycloak-dist test test-soak test-deploy test-fast adapters-oldest lint commit-subjects format bench bench-tokens bench-languages docs pictures wheel-test setup clean
+.PHONY: demo keycloak keycloak-dist test test-soak test-deploy test-failover test-fast adapters-oldest lint commit-subjects format bench bench-tokens bench-languages docs pictures wheel-test setup clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -54,6 +54,16 @@ test-soak: setup tests/clients/node_modules/.installed ## run what takes long: e
 
 test-deploy: setup ## build the image with podman, and sign in at it
 	$(RUN) pytest -q tests/operations/test_image.py
+
+# Of the system: PostgreSQL's account runs Patroni, and cannot enter everybody's home folder.
+PATRONI := tests/failover/.cache/patroni
+$(PATRONI)/.installed: $(UV)
+	@$(UV) venv --quiet --clear --python /usr/bin/python3 $(PATRONI)
+	@$(UV) pip install --quiet --python $(PATRONI)/bin/python "patroni[etcd3,psycopg3]==4.1.5" "psycopg[binary]"
+	@touch $@
+
+test-failover: setup $(PATRONI)/.installed ## let PostgreSQL fail over under load; needs root; ARGS="--json kill-primary"
+	@$(RUN) python -m tests.failover $(ARGS)
 
 test-fast: setup ## run the fast layer: no end-to-end, PostgreSQL or slow tests
 	@started=$$(date +%s); $(RUN) pytest -q -n 2 --dist worksteal --fast; status=$$?; \
@@ -102,4 +112,4 @@ pictures: setup tests/clients/node_modules/.installed ## take the pictures of th
 	$(RUN) python -m tests.inspector.take_pictures
 
 clean: ## remove everything that was installed or built
-	rm -rf .venv .tools keycloak/.cache tests/idp/hydra/.cache tests/clients/node_modules dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .tools keycloak/.cache tests/idp/hydra/.cache tests/failover/.cache tests/clients/node_modules dist build .mypy_cache .ruff_cache .pytest_cache

@@ -23,6 +23,7 @@ _END_OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
+_SYNCHRONOUS = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
 # TRUNCATE makes new files for each table and index, which takes ten times as long.
 _EMPTY = "; ".join(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables))
 _TEST_SETTINGS = {
@@ -45,10 +46,18 @@ def programs() -> Path | None:
 
 
 class Cluster:
-    """One PostgreSQL server on a free port of 127.0.0.1, in a temporary folder."""
+    """
+    One PostgreSQL server on a free port of 127.0.0.1, in a temporary folder.
+
+    With ``follows``, it is a standby of that server.
+    """
 
     def __init__(
-        self, settings: Mapping[str, str] = _TEST_SETTINGS, *, password: str | None = None
+        self,
+        settings: Mapping[str, str] = _TEST_SETTINGS,
+        *,
+        password: str | None = None,
+        follows: "Cluster | None" = None,
     ) -> None:
         found = programs()
         assert found is not None
@@ -58,7 +67,7 @@ class Cluster:
         self.port = free_port()
         self._settings = settings
         self._numbers = count(1)
-        self._has_template = False
+        self._has_template = self._killed = False
         self._free: list[str] = []
         # PostgreSQL does not run as root.
         self._account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
@@ -68,7 +77,11 @@ class Cluster:
         if password is not None:
             (self.folder / "password").write_text(password)
             authentication = ["-A", "scram-sha-256", "--pwfile", str(self.folder / "password")]
-        self._run("initdb", *authentication, "-U", "doorward", "-N", "-D", str(self.data))
+        if follows is None:
+            self._run("initdb", *authentication, "-U", "doorward", "-N", "-D", str(self.data))
+        else:
+            source = ["-d", follows.url(), "-c", "fast", "--write-recovery-conf"]
+            self._run("pg_basebackup", *source, "-D", str(self.data))
         self.start()
 
     @property
@@ -92,6 +105,26 @@ class Cluster:
     def stop(self) -> None:
         """Stop the server; its connections break."""
         self._run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", str(self.data))
+
+    def kill(self) -> None:
+        """Kill every process of the server with SIGKILL, for good."""
+        self._signal(signal.SIGKILL)
+        self._killed = True
+
+    def promote(self) -> None:
+        """Make a standby accept writes."""
+        self._run("pg_ctl", "promote", "-w", "-t", "90", "-D", str(self.data))
+
+    async def require_standby(self) -> None:
+        """Acknowledge a commit when a standby has it, from now on."""
+        await self.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        await self.execute("SELECT pg_reload_conf()")
+        connection = await asyncpg.connect(self.url())
+        try:
+            while not await connection.fetchval(_SYNCHRONOUS):
+                await connection.fetchval("SELECT pg_sleep(0.01)")
+        finally:
+            await connection.close()
 
     def pause(self) -> None:
         """Stop every process of the server with SIGSTOP: connections stay open and nothing answers."""
@@ -155,9 +188,10 @@ class Cluster:
 
     def close(self) -> None:
         """Stop the server and remove its folder."""
-        self.resume()
         try:
-            self.stop()
+            if not self._killed:
+                self.resume()
+                self.stop()
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
 

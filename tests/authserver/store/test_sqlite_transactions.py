@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.store import deadline
+from doorward.authserver.store import sqlite as sqlite_module
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import revoked_tokens, users
