@@ -1,6 +1,8 @@
 """Expired rows are deleted beside the requests, in batches, and nothing else is."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from doorward.authserver.store.schema import (
     revoked_tokens,
     users,
 )
+from doorward.operations.observation import Work, observing
 from tests.authserver.conftest import StoppedClock
 
 
@@ -109,6 +112,24 @@ async def test_of_too_many_counters_those_that_end_first_are_deleted(
     async with store.reading() as connection:
         left = (await connection.execute(select(rate_counters.c.expires_at))).scalars().all()
     assert sorted(left) == sorted(ends)[-3:]
+
+
+async def test_it_does_not_belong_to_the_request_that_began_it(
+    store: Store, clock: StoppedClock
+) -> None:
+    request: ContextVar[str] = ContextVar("request", default="none")
+    seen = set()
+
+    class Observer:
+        def observing(self, work: Work, target: str) -> AbstractContextManager[object]:
+            seen.add(request.get())
+            return nullcontext()
+
+    request.set("this one")
+    with observing(Observer()):
+        await swept(store, clock)
+
+    assert seen == {"none"}
 
 
 async def test_it_begins_at_most_once_a_minute(store: Store, clock: StoppedClock) -> None:

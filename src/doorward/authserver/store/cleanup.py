@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass
 
 from sqlalchemy import Column, Delete, Table, bindparam, delete, select, tuple_
@@ -107,7 +108,8 @@ class Cleanup:
             return
         self._began_at = now
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._delete_all(now))
+            # Of no request: its trace would have these transactions, which end after it, as its own.
+            self._task = asyncio.create_task(self._delete_all(now), context=Context())
 
     async def aclose(self) -> None:
         """Stop, after the batch in progress."""
