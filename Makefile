@@ -52,8 +52,8 @@ test: setup tests/clients/node_modules/.installed ## run all tests
 test-soak: setup tests/clients/node_modules/.installed ## run what takes long: every client at every provider, planted faults
 	$(RUN) pytest -q -m e2e tests/e2e/test_sign_in_per_provider.py tests/inspector/test_every_provider.py tests/authserver/model
 
-test-deploy: setup ## build the image with podman, and sign in at it
-	$(RUN) pytest -q tests/operations/test_image.py
+test-deploy: setup ## build the image and sign in at it; send a trace to a real collector
+	$(RUN) pytest -q tests/operations/test_image.py tests/operations/test_collector.py
 
 # Of the system: PostgreSQL's account runs Patroni, and cannot enter everybody's home folder.
 PATRONI := tests/failover/.cache/patroni
@@ -110,6 +110,7 @@ docs: setup ## regenerate generated pages, and build the site into site/
 pictures: setup tests/clients/node_modules/.installed ## take the pictures of the pages and of the Inspector
 	$(RUN) python -m tests.pages.take_pictures
 	$(RUN) python -m tests.inspector.take_pictures
+	$(RUN) python -m tests.operations.take_pictures
 
 clean: ## remove everything that was installed or built
 	rm -rf .venv .tools keycloak/.cache tests/idp/hydra/.cache tests/failover/.cache tests/clients/node_modules dist build .mypy_cache .ruff_cache .pytest_cache

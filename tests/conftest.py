@@ -120,6 +120,10 @@ PARTS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: shutil.which("gnome-keyring-daemon") and shutil.which("dbus-run-session"),
         "no desktop keyring is installed (Debian: apt-get install gnome-keyring dbus)",
     ),
+    "go": (
+        lambda: shutil.which("go"),
+        "Go is not installed, and builds the OpenTelemetry Collector",
+    ),
     "hydra": (
         running_hydra.found,
         "Ory Hydra is built with Go 1.24 or newer and a C compiler, and one of them is missing",
@@ -202,7 +206,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 # What no package of the machine's own brings in a fitting version: said, and not failed, on CI too.
-NOT_DEMANDED = {"hydra"}
+NOT_DEMANDED = {"go", "hydra"}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
