@@ -62,7 +62,8 @@ class Identity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         Return an access token for the next server, issued for this caller.
 
         ``name`` is one of the guard's ``downstream`` servers. The token is never the one that came in.
-        This works only while the caller's request is served, and only for its own caller.
+        This works for its own caller alone, in the request and in the asyncio tasks that the request
+        started. A job of another request or process has no caller, and a saved identity gives it none.
 
         ```python
         token = await user.token_for("graph", scopes={"User.Read"})

@@ -243,3 +243,48 @@ async def test_without_downstream_tokens_the_authorization_header_is_kept(
         await call(client, mint.mint("alice"), "orders")
 
     assert b"authorization" in dict(seen[0]["headers"])
+
+
+@each_server
+async def test_a_task_that_the_request_started_still_acts_for_its_caller(
+    guard: Guard, issuer: Issuer, mint: TokenMint, build: Build
+) -> None:
+    answered = asyncio.Event()
+    started: list[asyncio.Task[str]] = []
+
+    async def later() -> str:
+        await answered.wait()
+        return await ask()
+
+    async def start() -> str:
+        started.append(asyncio.create_task(later()))
+        return "started"
+
+    token = mint.mint("alice")
+    async with serving(build(guard, start)) as client:
+        answer = await call(client, token, "orders")
+        answered.set()
+        got = await started[0]
+
+    assert result(answer) == {"authorization": "started"}
+    assert got == "Bearer token-orders-api-orders:read"
+    assert [form["subject_token"] for form in issuer.forms] == [token]
+
+
+@proves("sec-no-passthrough", "refuses")
+async def test_a_saved_identity_gives_a_job_of_another_request_no_token(
+    guard: Guard, mint: TokenMint
+) -> None:
+    saved: list[Identity | None] = []
+
+    async def save() -> str:
+        saved.append(current_identity())
+        return "saved"
+
+    async with serving(on_our_transport(guard, save)) as client:
+        await call(client, mint.mint("alice"), "orders")
+        assert saved[0] is not None
+        with pytest.raises(ConfigurationError) as refused:
+            await saved[0].token_for("orders")
+
+    assert refused.value.reason == "no-downstream"

@@ -227,7 +227,7 @@ class GuardMiddleware:
             try:
                 caller = await self._pipeline.authenticate(request)
             except MissingToken:
-                longest = await self._admit_stranger(request)
+                longest = self._admit_stranger(request)
             if not self._prepared:
                 await self._get_ready()
             if b"mcp-session-id" in headers.by_name:
@@ -261,7 +261,7 @@ class GuardMiddleware:
             addresses.require_origin(b"" if b"origin" in repeated else origin)
             request.origin = origin
 
-    async def _admit_stranger(self, request: GuardedRequest) -> int:
+    def _admit_stranger(self, request: GuardedRequest) -> int:
         """
         Return how long a message may be of a caller without a token, if something here is public.
 
@@ -269,9 +269,6 @@ class GuardMiddleware:
             MissingToken: 401.
             MethodRefused: 405, a stream of messages that are for nobody.
         """
-        if self._prepare is not None and not self._prepared:
-            # The rules of authors are known when the server has started.
-            await self._get_ready()
         self._pipeline.admit_stranger(request, self._settings.policy)
         if request.operation == OPEN_STREAM:
             # 401 would make clients sign in that want nothing protected yet.

@@ -44,7 +44,8 @@ class ProviderSignIn:
     ID token is required. ``offline_scope`` is requested for a refresh token, if the metadata does not
     leave it out of ``scopes_supported``. ``membership_scopes`` are requested if organizations or groups
     decide about something: without them, the provider does not tell. In a scope, ``{client_id}`` is
-    the application's own id.
+    the application's own id. ``implied_scopes`` are what a scope in the provider's answer stands for,
+    where the answer names other scopes than the request.
 
     ``authorization_parameters``, ``token_parameters`` and ``refresh_parameters`` are added to these
     requests. ``refresh_with_scope`` repeats the scopes when tokens are refreshed. Without ``pkce``, no
@@ -68,6 +69,7 @@ class ProviderSignIn:
     scopes: tuple[str, ...] = ("openid", "profile", "email")
     offline_scope: str | None = "offline_access"
     membership_scopes: tuple[str, ...] = ()
+    implied_scopes: Fact[Mapping[str, tuple[str, ...]]] | None = None
     authorization_parameters: Mapping[str, str] = field(default_factory=_nothing)
     token_parameters: Mapping[str, str] = field(default_factory=_nothing)
     refresh_parameters: Mapping[str, str] = field(default_factory=_nothing)

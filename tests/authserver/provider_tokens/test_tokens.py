@@ -16,7 +16,10 @@ from doorward.authserver.refusals import (
     SubjectTokenRefused,
 )
 from doorward.authserver.settings.admission import Allow
+from doorward.authserver.settings.identity_provider import IdentityProvider
 from doorward.authserver.upstream.refusals import ProviderGrantEnded, ProviderUnavailable
+from doorward.idp import find
+from doorward.idp.sign_in import OPENID_SIGN_IN
 from doorward.net import FetchFailed, FetchResponse
 from tests.authserver.browser import answer_in
 from tests.authserver.harness import RESOURCE, SCOPES
@@ -275,6 +278,36 @@ async def test_a_scope_that_was_not_granted_leads_to_a_link_and_an_unknown_one_t
     assert await vault.link(caller, scopes=frozenset({"repo:read"}))
     with pytest.raises(InvalidScope):
         await vault.ask(caller, scopes=frozenset({"admin"}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "wanted", "other"),
+    [
+        ("google", "openid https://www.googleapis.com/auth/userinfo.email", "email", "profile"),
+        ("github", "repo,user", "user:email", "read:org"),
+        ("github", "repo,write:org", "read:org", "user:email"),
+    ],
+)
+async def test_a_scope_that_the_provider_calls_otherwise_is_granted(
+    vault: Vault,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    answer: str,
+    wanted: str,
+    other: str,
+) -> None:
+    facts = find(kind).sign_in
+    assert facts is not None
+    requested = replace(OPENID_SIGN_IN, scopes=("openid", wanted, other))
+    known = replace(requested, implied_scopes=facts.implied_scopes)
+    monkeypatch.setattr(IdentityProvider, "sign_in", property(lambda _: requested))
+    vault.code.response["scope"] = answer
+    caller = await vault.connected()
+
+    assert await vault.link(caller, scopes=frozenset({wanted}))
+    monkeypatch.setattr(IdentityProvider, "sign_in", property(lambda _: known))
+    assert (await vault.ask(caller, scopes=frozenset({wanted}))).access_token
+    assert await vault.link(caller, scopes=frozenset({other}))
 
 
 async def test_the_tokens_are_sealed_and_a_rotation_of_the_keys_keeps_them(

@@ -169,8 +169,16 @@ class ProviderTokenLookup:
         if tokens is None or (tokens.expires_at is not None and tokens.expires_at <= self._clock()):
             return None
         # Without scopes in the answer, all that were requested are granted (RFC 6749 §5.1).
-        granted = tokens.scopes is None or asked.scopes <= tokens.scopes
-        return tokens if granted else None
+        if tokens.scopes is None:
+            return tokens
+        return tokens if asked.scopes <= self._granted(tokens.scopes, asked.provider) else None
+
+    def _granted(self, named: frozenset[str], provider: str) -> frozenset[str]:
+        """Return the scopes that a provider's answer names, with those that they stand for."""
+        settings = self._settings.identity_provider(provider)
+        known = None if settings is None else settings.sign_in.implied_scopes
+        implied = {} if known is None else known.value
+        return named.union(*(implied.get(scope, ()) for scope in named))
 
     def _expires_soon(self, tokens: ProviderTokens) -> bool:
         expires_at = tokens.expires_at

@@ -25,6 +25,9 @@ _AUDIENCE = Source("https://support.google.com/cloud/answer/15549945", date(2026
 _TESTING = Source("https://github.com/mkpoli/gmail-mcp/releases/tag/v0.2.1", date(2026, 11, 30))
 _ISS = Source("https://github.com/openiddict/openiddict-core/issues/2428", date(2026, 11, 30))
 _UNKNOWN_SCOPE = Source("https://github.com/giantswarm/mcp-oauth/issues/156", date(2026, 11, 30))
+_ALIASES = Source(
+    "https://github.com/googleapis/google-api-python-client/pull/1088", date(2026, 11, 30)
+)
 _BY_HAND = UNSOURCED.suggests(
     "APIs & Services > Credentials > Create credentials > OAuth client ID: Desktop app, or Web application for Claude and other clients on the web. Both have a secret."
 )
@@ -99,6 +102,13 @@ GOOGLE = Preset(
     sign_in=ProviderSignIn(
         # offline_access is unknown at Google, and ends on an error page.
         offline_scope=None,
+        implied_scopes=_ALIASES.says(
+            {
+                "https://www.googleapis.com/auth/userinfo.email": ("email",),
+                "https://www.googleapis.com/auth/userinfo.profile": ("profile",),
+            },
+            "The answer names email and profile by their URLs.",
+        ),
         # Without the consent, only the very first sign-in of an account brings a refresh token: every
         # later session would end after an hour.
         authorization_parameters={"access_type": "offline", "prompt": "consent"},

@@ -18,6 +18,10 @@ _SCREENS = Source(
     "https://github.com/github/docs (08f06f22), content/apps/oauth-apps/building-oauth-apps/creating-an-oauth-app.md",
     date(2026, 11, 30),
 )
+_SCOPES = Source(
+    "https://docs.github.com/en/enterprise-server@3.2/apps/building-oauth-apps/understanding-scopes-for-oauth-apps",
+    date(2026, 11, 30),
+)
 _ISS = Source("https://github.com/openiddict/openiddict-core/pull/2529", date(2026, 11, 30))
 _LOOPBACK = Source("https://github.com/github/docs/pull/16981", date(2026, 11, 30))
 _BY_HAND = UNSOURCED.suggests(
@@ -101,6 +105,15 @@ GITHUB = Preset(
         ),
         scopes=("read:user", "user:email"),
         offline_scope=None,
+        implied_scopes=_SCOPES.says(
+            {
+                "user": ("read:user", "user:email", "user:follow"),
+                "repo": ("repo:status", "repo_deployment", "public_repo", "repo:invite"),
+                "admin:org": ("write:org", "read:org"),
+                "write:org": ("read:org",),
+            },
+            "Normalized scopes: the answer leaves out what another scope in it includes.",
+        ),
         membership_scopes=("read:org",),
         client_auth_method="client_secret_post",
         subject_claim="id",
