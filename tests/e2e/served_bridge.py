@@ -1,5 +1,6 @@
 """``doorward serve`` behind a provider that can be broken, with what a client and a browser do there."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -12,13 +13,14 @@ from tests.e2e.faulty_provider import SENTENCE, FaultyProvider
 from tests.e2e.processes import free_port
 from tests.e2e.running_service import RunningService
 from tests.e2e.sign_in import SignedIn, sign_in
+from tests.postgresql.cluster import Cluster
 
 _FILE = """\
 listen = "127.0.0.1:{listen}"
 
 [authorization_server]
 issuer = "http://localhost:{port}"
-database_url = "sqlite:///doorward.db"
+database_url = "{database}"
 secret_file = "doorward.secret"
 allowed_hosts = ["localhost:{listen}"]
 limits = {{ registrations_per_address = "900/minute", registrations = "900/minute", authorizations_per_address = "900/minute" }}
@@ -38,10 +40,17 @@ policy = {{ base = {{ scopes = ["mcp:tools"] }} }}
 
 
 class ServedBridge:
-    """The file of one authorization server, which any number of processes can serve."""
+    """
+    The file of one authorization server, which any number of processes can serve.
 
-    def __init__(self, folder: Path, provider: FaultyProvider) -> None:
+    With a ``cluster``, its database is there.
+    """
+
+    def __init__(
+        self, folder: Path, provider: FaultyProvider, cluster: Cluster | None = None
+    ) -> None:
         self.folder = folder
+        self._cluster = cluster
         self.provider = provider
         self.port = free_port()
         secret = folder / "sso.secret"
@@ -55,6 +64,7 @@ class ServedBridge:
             _FILE.format(
                 port=self.port,
                 listen=listen or self.port,
+                database="sqlite:///doorward.db" if self._cluster is None else self._cluster.url(),
                 issuer=self.provider.openid.issuer,
                 client_id=CLIENT_ID,
             )
@@ -101,6 +111,9 @@ class ServedBridge:
         return int(found)
 
     def _execute(self, statement: str) -> None:
+        if self._cluster is not None:
+            asyncio.run(self._cluster.execute(statement))
+            return
         with closing(self._open()) as database:
             database.execute(statement)
             database.commit()

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -11,19 +13,27 @@ from tests.e2e.processes import free_port
 from tests.e2e.served_bridge import ServedBridge
 from tests.e2e.sign_in import REDIRECT_URI, authorize
 from tests.ledger import proves
+from tests.postgresql.cluster import Cluster
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
 EACH = 25
 
 
-@pytest.fixture(scope="module")
-def bridge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedBridge]:
-    """A file to serve, and a provider that rotates strictly."""
-    provider = FaultyProvider()
-    provider.start()
-    yield ServedBridge(tmp_path_factory.mktemp("bridge"), provider)
-    provider.stop()
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))]
+)
+def bridge(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServedBridge]:
+    """A file to serve, on each engine, and a provider that rotates strictly."""
+    with ExitStack() as stack:
+        cluster = None
+        if request.param == "postgresql":
+            cluster = Cluster()
+            stack.callback(cluster.close)
+        provider = FaultyProvider()
+        provider.start()
+        stack.callback(provider.stop)
+        yield ServedBridge(tmp_path, provider, cluster)
 
 
 async def fifty(ports: tuple[int, int], form: dict[str, str]) -> list[httpx2.Response]:
