@@ -449,3 +449,8 @@ def _behind_nginx(answer: httpx2.Response) -> httpx2.Response:
 @SET.gives("token-lacks-scope", Blame.CONFIGURATION, sign_in="paste", scope="openid")
 def the_user_chose_too_few_scopes() -> World:
     return _needs("mcp:read")
+
+
+@SET.gives("host-refused", Blame.SERVER, sign_in="paste")
+def the_official_sdk_knows_localhost_only() -> World:
+    return _calls(lambda _request: httpx2.Response(421, text="Invalid Host header"))

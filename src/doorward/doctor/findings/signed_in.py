@@ -325,7 +325,14 @@ FINDINGS = (
         fix='Answer with WWW-Authenticate: Bearer error="insufficient_scope", scope="..." if a '
         "scope is missing.",
         decide="The server's log says what is missing.",
-        follows=("call-blocked", "scope-hint-too-small", "scope-not-granted", "token-lacks-scope"),
+        follows=(
+            "host-refused",
+            "host-refused",
+            "call-blocked",
+            "scope-hint-too-small",
+            "scope-not-granted",
+            "token-lacks-scope",
+        ),
     ),
     Finding(
         code="call-fails",
@@ -335,7 +342,7 @@ FINDINGS = (
         title="The call with the token fails ({answer}).",
         cause="The server accepts the token and then fails.",
         fix="Find the request in the server's log.",
-        follows=("call-blocked", "session-lost", "stream-held-back"),
+        follows=("host-refused", "call-blocked", "session-lost", "stream-held-back"),
         seen_as=("No app actions available", *_SEEN),
     ),
     Finding(

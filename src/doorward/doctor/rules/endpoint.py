@@ -146,12 +146,19 @@ def endpoint_redirects(evidence: Evidence) -> Found | None:
 @BOOK.rule("host-refused", needs=["endpoint"])
 def host_refused(evidence: Evidence) -> Found | None:
     """Find a server that does not accept its own host name."""
-    seen = _endpoint(evidence).initialize
-    text = (seen.body + str(seen.document or "")).lower()
-    names_host = "invalid host" in text or "host not allowed" in text
-    if seen.status != 421 and not (seen.status in (400, 403) and names_host):
+    calls = evidence.calls
+    # The official SDK looks at the token first, and at the host afterwards.
+    tries = [_endpoint(evidence).initialize, *([calls.initialize, calls.modern] if calls else [])]
+    seen = next((one for one in tries if _refuses_host(one)), None)
+    if seen is None:
         return None
     return Found(observed=(told(seen),), values={"host": host_of(evidence.target)})
+
+
+def _refuses_host(exchange: Exchange) -> bool:
+    text = (exchange.body + str(exchange.document or "")).lower()
+    names_host = "invalid host" in text or "host not allowed" in text
+    return exchange.status == 421 or (exchange.status in (400, 403) and names_host)
 
 
 @BOOK.rule("blocked-by-edge", needs=["endpoint"])
