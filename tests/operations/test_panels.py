@@ -29,6 +29,7 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 WITHIN = 240.0
+MOST_SIGN_INS = 20
 PANELS: dict[str, list[str]] = {
     panel["title"]: [target["expr"].replace("$instance", ".*") for target in panel["targets"]]
     for panel in DASHBOARD["panels"]
@@ -114,6 +115,12 @@ def _has_data(at: str, query: str) -> bool:
     return any(not math.isnan(float(one["value"][1])) for one in found["data"]["result"])
 
 
+def _until_scraped(at: str, ends: float) -> None:
+    while not _has_data(at, 'up{job="doorward"} == 1'):
+        assert time.monotonic() < ends, "Prometheus has scraped nothing"
+        time.sleep(0.2)
+
+
 def test_each_panel_of_the_dashboard_has_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,10 +137,16 @@ def test_each_panel_of_the_dashboard_has_data(
         at = stack.enter_context(prometheus(tmp_path, service.where["operations"]))
         headers = {"Accept": "application/json, text/event-stream"}
         missing, ends = set(PANELS), time.monotonic() + WITHIN
+        _until_scraped(at, ends)
+        sign_ins, due = 0, 0.0
         while missing and time.monotonic() < ends:
-            browser = FormBrowser("", "", delivers=False, provider="sso")
-            pending = authorize(service, "", "mcp:read", browser=browser)
-            tokens = redeem(service, pending).json()
+            # A few, at several scrapes: registrations are limited, and a rate needs two samples.
+            if sign_ins < MOST_SIGN_INS and time.monotonic() >= due:
+                due = time.monotonic() + 0.5
+                browser = FormBrowser("", "", delivers=False, provider="sso")
+                pending = authorize(service, "", "mcp:read", browser=browser)
+                tokens = redeem(service, pending).json()
+                sign_ins += 1
             own = {**headers, "Authorization": f"Bearer {tokens['access_token']}"}
             for number in (1, 2):
                 httpx2.post(service.mcp, json={**PING, "id": number}, headers=own, timeout=30)
