@@ -240,3 +240,22 @@ async def test_all_runs_of_a_transaction_together_have_one_deadline(
         await store.write(work)
 
     assert runs <= 2
+
+
+async def test_sessions_that_end_before_they_are_used_are_a_503(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = asyncpg.connect
+
+    async def ended(*arguments: Any, **options: Any) -> Any:
+        connection = await connect(*arguments, **options)
+        connection.terminate()
+        return connection
+
+    await store.engine.dispose()
+    monkeypatch.setattr(asyncpg, "connect", ended)
+
+    with pytest.raises(StoreUnavailable):
+        await store.write(statement("SELECT 1"))
+    monkeypatch.undo()
+    await store.write(statement("SELECT 1"))

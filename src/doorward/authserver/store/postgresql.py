@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.engine.interfaces import ExceptionContext
-from sqlalchemy.exc import DisconnectionError, InvalidatePoolError
+from sqlalchemy.exc import DisconnectionError, InvalidatePoolError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
@@ -88,7 +88,7 @@ async def connected(engine: AsyncEngine, seconds: float) -> AsyncIterator[AsyncC
     async with asyncio.timeout(min(seconds, deadline.SECONDS)):
         await turn.acquire()
         try:
-            connection = await engine.connect()
+            connection = await _connect(engine)
         except BaseException:
             turn.release()
             raise
@@ -111,6 +111,22 @@ async def connected(engine: AsyncEngine, seconds: float) -> AsyncIterator[AsyncC
         finally:
             timer.cancel()
             turn.release()
+
+
+async def _connect(engine: AsyncEngine) -> AsyncConnection:
+    import asyncpg
+
+    try:
+        return await engine.connect()
+    except (
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+        InvalidRequestError,
+    ) as error:
+        # A session that ends while SQLAlchemy prepares it: what comes then is no error of its own, or
+        # the pool's after its second try.
+        raise ConnectionError(type(error).__name__) from None
 
 
 async def wait_long(connection: AsyncConnection) -> None:
