@@ -144,7 +144,7 @@ VERBS = (
     Verb(
         "users remove",
         "doorward.cli.authserver.users:remove",
-        "Remove a user, with all sessions, consents and grants.",
+        "Remove a user, with all sessions, consents, grants and connected accounts.",
     ),
     Verb("clients", "doorward.cli.authserver.clients", "Manage OAuth clients.", OPERATE),
     Verb(
