@@ -83,17 +83,33 @@ def _compute_without_threads() -> None:
 class _Connection(aiosqlite.Connection):
     """A connection of SQLite that uses its thread only for what may wait for a lock."""
 
+    _in_thread = 0
+
     async def _execute(self, fn: Callable[..., Any], *given: Any, **options: Any) -> Any:
         if self._connection is None:
             raise ValueError("Connection closed")
         runs_sql = fn.__name__ == "execute"
-        if runs_sql and given[0].startswith(("BEGIN IMMEDIATE", "PRAGMA")):
-            return await super()._execute(fn, *given, **options)  # type: ignore[no-untyped-call]
+        waits = runs_sql and given[0].startswith(("BEGIN IMMEDIATE", "PRAGMA"))
+        # A request that was cancelled leaves its work in the thread. Closing the connection beside
+        # it would crash the interpreter.
+        if waits or self._in_thread:
+            return await super()._execute(self._counted(fn), *given, **options)  # type: ignore[no-untyped-call]
         found = fn(*given, **options)
         if runs_sql:
             # Requests of one test interleave here, as they do at the thread.
             await asyncio.sleep(0)
         return found
+
+    def _counted(self, fn: Callable[..., T]) -> Callable[..., T]:
+        self._in_thread += 1
+
+        def run(*given: Any, **options: Any) -> T:
+            try:
+                return fn(*given, **options)
+            finally:
+                self._in_thread -= 1
+
+        return run
 
 
 def _open_sqlite_cheaply() -> None:
