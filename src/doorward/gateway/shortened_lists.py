@@ -13,6 +13,7 @@ from doorward.identity import Identity
 from doorward.policy import Operation
 from doorward.policy.lists import LISTS, only_permitted
 from doorward.wire.asgi import Scope
+from doorward.wire.event_stream import EventRewriter
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.jsonrpc.envelope import Envelope
 
@@ -97,50 +98,24 @@ async def _whole(chunks: AsyncIterator[bytes], shorten: Shorten) -> AsyncIterato
     body = bytearray()
     async for chunk in chunks:
         body += chunk
-        _require_short(body)
+        _require_short(len(body))
     yield shorten(bytes(body)) if body else b""
 
 
 async def _events(chunks: AsyncIterator[bytes], shorten: Shorten) -> AsyncIterator[bytes]:
     """Pass each event on when it is complete, as the server sent it or shortened."""
-    held = bytearray()
-    event: list[bytes] = []
+
+    def change(data: bytes) -> bytes:
+        # Whatever is not JSON is no list: a server may greet its clients.
+        return shorten(data) if data.lstrip().startswith((b"{", b"[")) else data
+
+    events = EventRewriter(change)
     async for chunk in chunks:
-        held += chunk
-        # A carriage return at the end may be half of a line end.
-        whole = held if held.endswith(b"\n") else held[: held.rfind(b"\n") + 1]
-        lines, rest = bytes(whole).splitlines(keepends=True), held[len(whole) :]
-        sent = bytearray()
-        for line in lines:
-            event.append(line)
-            if not line.strip(b"\r\n"):
-                sent += _event(event, shorten)
-                event = []
-        held = rest
-        _require_short(held, *event)
-        if sent:
-            yield bytes(sent)
-    # What is held now is no event without its last line: no client takes it.
+        if sent := events.feed(chunk):
+            yield sent
+        _require_short(events.held)
 
 
-def _event(lines: Sequence[bytes], shorten: Shorten) -> bytes:
-    text = b"\n".join(value for line in lines if (value := _data(line)) is not None)
-    if not text.lstrip().startswith((b"{", b"[")):
-        return b"".join(lines)
-    shown = shorten(text)
-    if shown == text:
-        return b"".join(lines)
-    others = [line for line in lines if _data(line) is None]
-    return b"".join([*others[:-1], b"data: " + shown + b"\n", others[-1]])
-
-
-def _data(line: bytes) -> bytes | None:
-    """Return the data of a line, ``None`` if it has none. Spec: WHATWG HTML §9.2.6."""
-    # A stream may begin with a byte order mark, which is not part of the name.
-    name, _, value = line.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n").partition(b":")
-    return value.removeprefix(b" ") if name == b"data" else None
-
-
-def _require_short(*held: bytes | bytearray) -> None:
-    if sum(map(len, held)) > LARGEST_LIST:
+def _require_short(held: int) -> None:
+    if held > LARGEST_LIST:
         raise UpstreamBroken(f"a list has more than {LARGEST_LIST} bytes")

@@ -10,6 +10,7 @@ from doorward.guard.refusals import ListNotReadable
 from doorward.policy import Operation
 from doorward.policy.lists import only_permitted
 from doorward.wire.asgi import ASGIApp, Message, Receive, Scope, Send
+from doorward.wire.event_stream import EventRewriter
 from doorward.wire.strict_json import NotStrictJson, parse
 
 # The longest list that is filtered: it is read as a whole.
@@ -75,23 +76,8 @@ class PublicLists:
         if kind == b"application/json":
             return self._message(body)
         if kind == b"text/event-stream":
-            return self._stream(body)
+            return EventRewriter(self._message).feed(body)
         raise ListNotReadable(f"a list as {kind[:80]!r}")
-
-    def _stream(self, body: bytes) -> bytes:
-        """Return the stream with one line of data in each event. Spec: HTML, server-sent events"""
-        # A byte order mark is not part of the first line, and clients skip it.
-        text = body.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        return b"\n\n".join(self._event(event) for event in text.split(b"\n\n"))
-
-    def _event(self, event: bytes) -> bytes:
-        lines = event.split(b"\n")
-        data = [_value(line) for line in lines if line.partition(b":")[0] == b"data"]
-        joined = b"\n".join(data)
-        if not joined.strip():
-            return event
-        kept = [line for line in lines if line.partition(b":")[0] != b"data"]
-        return b"\n".join([*kept, b"data: " + self._message(joined)])
 
     def _message(self, body: bytes) -> bytes:
         try:
@@ -105,7 +91,3 @@ class PublicLists:
         if isinstance(result, dict):
             message["result"] = only_permitted(self._method, result, self._permits)
         return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _value(line: bytes) -> bytes:
-    return line.partition(b":")[2].removeprefix(b" ")
