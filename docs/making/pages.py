@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from docs.making import reason_codes
+from docs.making import finding_pages, reason_codes
 from docs.making.hops import SIDE_BY_SIDE, printed_hops
 from docs.making.includes import SHOWS_FILES, with_files
 from docs.making.parties import draw_parties
@@ -15,6 +15,7 @@ from docs.making.ways import WAYS, draw_way
 from docs.making.wire import hops_of, read_transcript
 from typer.testing import CliRunner
 
+from doorward.doctor.hops.hop import Hop
 from doorward.idp import Preset
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +57,15 @@ def providers() -> str:
 
 def _of_provider(preset: Preset) -> str:
     return NOTE + provider_page(preset)
+
+
+def findings() -> str:
+    """Return the index of the doctor's findings."""
+    return NOTE + finding_pages.index_page()
+
+
+def _of_hop(hop: Hop) -> str:
+    return NOTE + finding_pages.hop_page(hop)
 
 
 def clients() -> str:
@@ -112,6 +122,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/cli.md": command_line,
     "docs/providers.md": providers,
     **{name: partial(_of_provider, preset) for name, preset in provider_pages().items()},
+    finding_pages.INDEX: findings,
+    **{name: partial(_of_hop, hop) for name, hop in finding_pages.hop_pages().items()},
     "docs/clients.md": clients,
     "docs/how-clients-connect.md": how_clients_connect,
     # For the site, and for the wheel.

@@ -27,7 +27,9 @@ LANGUAGES = {
     ".py": "python", ".sh": "bash", ".json": "json", ".yaml": "yaml", ".env": "ini", ".toml": "toml",
 }  # fmt: skip
 # Whoever searches for a reason code wants what it means, and not each session in which it is seen.
+# The same holds for the sentence that a client shows.
 FOUND_BEFORE_OTHERS = {"reasons.md": 10}
+FOLDER_FOUND_BEFORE_OTHERS = ("findings/", 5)
 FENCED = re.compile(r"^(```+|~~~+).*?^\1[ \t]*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(\]\()(?![a-z]+:|#|<)([^)#\s]+)((?:#[^)\s]*)?\))")
 COMMENT = re.compile(r"^<!--.*?-->\n", re.MULTILINE | re.DOTALL)
@@ -59,7 +61,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Return the page with links that lead to pages, and without the notes of its makers."""
     del config, files
     place = page.file.src_uri
-    if (boost := FOUND_BEFORE_OTHERS.get(place)) is not None:
+    folder, of_folder = FOLDER_FOUND_BEFORE_OTHERS
+    if boost := FOUND_BEFORE_OTHERS.get(place, of_folder if place.startswith(folder) else 0):
         page.meta["search"] = {"boost": boost}
 
     def prose(text: str) -> str:

@@ -9,8 +9,10 @@ import pytest
 
 from doorward.cli.doctor import doctor as verb
 from doorward.cli.doctor.doctor import EXIT_BY_BLAME
+from doorward.doctor.findings.catalog import FINDINGS
 from doorward.doctor.findings.finding import Blame
 from doorward.doctor.probe.network import Network
+from doorward.doctor.report.explanation import explain, explanation_text
 from tests.cli.conftest import Command, Running
 from tests.cli.scripted_user import ScriptedUser
 from tests.doctor.broken import discovery, reaching
@@ -132,3 +134,48 @@ def test_a_sign_in_at_a_real_server_finds_nothing(
     rungs = {one["name"]: one["status"] for one in document["ladder"]}
     assert document["findings"] == []
     assert rungs["refresh"] == "passed"
+
+
+def test_explain_prints_what_the_reference_says_of_a_finding(doorward: Command) -> None:
+    ended = doorward("doctor", "--explain", "path-rule")
+    assert ended.status == 0
+    for line in (
+        "code      path-rule (stops every client)",
+        "who acts  the proxy in front of the server",
+        "shown as  Authorization with the MCP server failed",
+        "page      docs/findings/endpoint.md#path-rule",
+    ):
+        assert f"   {line}\n" in ended.out
+
+
+def test_explain_without_a_code_lists_every_finding(doorward: Command) -> None:
+    listed = doorward("doctor", "--explain").out.splitlines()
+    document = doorward("doctor", "--explain", "--json").document
+    assert {one.code for one in FINDINGS.values()} <= {line.strip() for line in listed}
+    assert [one["code"] for one in document["findings"]] == list(FINDINGS)
+
+
+def test_no_explanation_is_wider_than_a_terminal() -> None:
+    for code in FINDINGS:
+        for line in explanation_text(explain(FINDINGS[code])).splitlines():
+            # A URL stays whole, so that it can be copied.
+            assert len(line) < 80 or "://" in line
+
+
+def test_a_code_that_no_finding_has_is_a_usage_error(doorward: Command) -> None:
+    ended = doorward("doctor", "--explain", "all-is-lost", "--json")
+    assert (ended.status, ended.document["error"]["code"]) == (2, "unknown-finding")
+
+
+def test_without_explain_a_url_is_needed(doorward: Command) -> None:
+    ended = doorward("doctor", "--json")
+    assert (ended.status, ended.document["error"]["code"]) == (2, "no-server-url")
+
+
+def test_the_report_names_the_page_of_a_finding(
+    doorward: Command, internet: Callable[[World], None]
+) -> None:
+    internet(discovery.the_metadata_crashes())
+    told = doorward("doctor", URL).out
+    assert "   page      docs/findings/resource-metadata.md#metadata-fails\n" in told
+    assert "doorward doctor --explain CODE" in told

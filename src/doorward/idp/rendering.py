@@ -163,6 +163,7 @@ def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> st
 
 def escaped(text: str) -> str:
     """Return ``text`` without what Markdown would read as markup."""
-    for character in "|<*_{":
+    for character in "\\|*_{":
         text = text.replace(character, f"\\{character}")
-    return text
+    # Python-Markdown shows the backslash before this one.
+    return text.replace("<", "&lt;")

@@ -5,10 +5,12 @@ from pathlib import Path
 import typer
 
 from doorward.cli.client.service_options import SecretFile
+from doorward.cli.doctor.explain import print_explanation
 from doorward.cli.doctor.options import (
     ClientId,
     Device,
     DoctorOptions,
+    Explain,
     Issuer,
     Junit,
     Paste,
@@ -19,11 +21,13 @@ from doorward.cli.doctor.options import (
     Scope,
     SignIn,
     TokenFile,
+    UrlOrCode,
 )
 from doorward.cli.exit_codes import ExitCode
-from doorward.cli.options import AsJson, ServerUrl, examples
+from doorward.cli.options import AsJson, examples
 from doorward.cli.output import Output
-from doorward.cli.running import run
+from doorward.cli.problems import UsageProblem
+from doorward.cli.running import fail, run
 from doorward.doctor.findings.finding import Blame
 from doorward.doctor.hops.ladder import LADDER
 from doorward.doctor.probe.budget import Budget
@@ -42,6 +46,7 @@ EPILOG = examples(
     "doorward doctor https://mcp.example/mcp --as claude --sign-in",
     "doorward doctor https://mcp.example/mcp --token-file token.txt",
     "doorward doctor https://mcp.example/mcp --json > report.json",
+    "doorward doctor --explain challenge-missing",
 )
 EXIT_BY_BLAME = {
     Blame.SERVER: ExitCode.DOCTOR_SERVER,
@@ -54,7 +59,7 @@ EXIT_BY_BLAME = {
 
 
 def doctor(
-    url: ServerUrl,
+    url: UrlOrCode = "",
     persona: Persona = "",
     saw: Saw = None,
     sign_in: SignIn = False,
@@ -68,6 +73,7 @@ def doctor(
     port: Port = 0,
     patient: Patient = False,
     junit: Junit = None,
+    explain: Explain = False,
     as_json: AsJson = False,
 ) -> None:
     """
@@ -79,9 +85,22 @@ def doctor(
 
     It deletes the client that it registers for a sign-in, and revokes the tokens; it names what an
     issuer cannot delete. The report has no secrets: you can paste it
-    into an issue. The exit status says who must act.
+    into an issue. The exit status says who must act. With "--explain", it examines nothing, and
+    prints what a finding means.
     """
     output = Output(as_json=as_json)
+    if explain:
+        print_explanation(output, url)
+        raise typer.Exit
+    if not url:
+        fail(
+            output,
+            UsageProblem(
+                "no-server-url",
+                "The URL of the server is missing.",
+                "Give it behind the verb, such as: doorward doctor https://mcp.example/mcp",
+            ),
+        )
     plan = DoctorOptions(
         persona=persona,
         sign_in=sign_in,

@@ -17,6 +17,16 @@ from doorward.wire.address import require_issuer
 
 CLIENT_NAMES = tuple(one.name for one in CLIENTS if one.connection is not None)
 
+UrlOrCode = Annotated[
+    str, typer.Argument(metavar="URL", help="The URL of the MCP server, often ending in /mcp.")
+]
+Explain = Annotated[
+    bool,
+    typer.Option(
+        "--explain",
+        help="Explain the finding whose code is given instead of URL; without a code, list them.",
+    ),
+]
 Persona = Annotated[
     str,
     typer.Option(

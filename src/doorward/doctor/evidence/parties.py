@@ -41,6 +41,26 @@ _BY_HOST = {
     "supabase.co": "supabase",
     "zitadel.cloud": "zitadel",
 }
+TITLES = {
+    "apache": "Apache HTTP Server",
+    "auth0": "Auth0",
+    "aws": "AWS",
+    "caddy": "Caddy",
+    "cloudflare": "Cloudflare",
+    "cloudflare-access": "Cloudflare Access",
+    "cognito": "Amazon Cognito",
+    "entra": "Microsoft Entra ID",
+    "envoy": "Envoy",
+    "fastmcp": "FastMCP",
+    "google": "Google",
+    "keycloak": "Keycloak",
+    "nginx": "nginx",
+    "oauth2-proxy": "oauth2-proxy",
+    "okta": "Okta",
+    "traefik": "Traefik",
+    "uvicorn": "Starlette, FastAPI and the Python SDK",
+}
+"""How the products that have a fix of their own are called."""
 
 
 def parties(exchanges: Iterable[Exchange], issuers: Iterable[str]) -> frozenset[str]:

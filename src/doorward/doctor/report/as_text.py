@@ -1,31 +1,14 @@
 """The report as text for a terminal of 80 columns, and for an issue."""
 
-import textwrap
-
-from doorward.doctor.findings.finding import Blame, Severity
 from doorward.doctor.report.report import Entry, Report, Rung
+from doorward.doctor.report.words import EFFECT, WHO, field, page_of, wrapped
 
-_WIDTH = 79
-_LABEL = 10
 _MARKS = {
     "passed": "ok",
     "failed": "FAILED",
     "partly": "partly",
     "noted": "ok",
     "not reached": "-",
-}
-WHO = {
-    Blame.SERVER: "the MCP server",
-    Blame.PROXY: "the proxy in front of the server",
-    Blame.ISSUER: "the issuer (authorization server)",
-    Blame.CLIENT: "the client",
-    Blame.CONFIGURATION: "whoever set this up: the URL, the name, the client's settings",
-    Blame.UNSURE: "not certain",
-}
-_EFFECT = {
-    Severity.STOPS: "stops every client",
-    Severity.SOME: "stops some clients, or some requests",
-    Severity.NOTE: "a hint",
 }
 
 
@@ -51,35 +34,19 @@ def _rung(rung: Rung, width: int) -> str:
 
 
 def _entry(number: int, entry: Entry) -> str:
-    lines = textwrap.wrap(f"{number}. {entry.title}", _WIDTH, subsequent_indent="   ")
-    lines += _field("code", f"{entry.code} ({_EFFECT[entry.severity]})")
+    lines = wrapped(f"{number}. {entry.title}", "", "   ")
+    lines += field("code", f"{entry.code} ({EFFECT[entry.severity]})")
     for observed in entry.observed:
-        lines += _field("seen", observed)
-    lines += _field("cause", entry.cause)
-    lines += _field("who acts", WHO[entry.blame])
-    lines += _field("decide", entry.decide)
-    lines += _field("change", entry.fix)
+        lines += field("seen", observed)
+    lines += field("cause", entry.cause)
+    lines += field("who acts", WHO[entry.blame])
+    lines += field("decide", entry.decide)
+    lines += field("change", entry.fix)
     for name, text in entry.fixes.items():
-        lines += _field(name, text)
-    lines += _field("threads", ", ".join(entry.threads))
+        lines += field(name, text)
+    lines += field("threads", ", ".join(entry.threads))
+    lines += field("page", page_of(entry.hop, entry.code))
     return "\n".join(lines)
-
-
-def _field(label: str, text: str) -> list[str]:
-    if not text:
-        return []
-    head = f"   {label:<{_LABEL}}"
-    if len(label) >= _LABEL:
-        head = f"   {label}: "
-    # A URL stays whole, so that it can be copied.
-    return textwrap.wrap(
-        text,
-        _WIDTH,
-        initial_indent=head,
-        subsequent_indent=" " * (3 + _LABEL),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
 
 
 def _summary(report: Report) -> str:
@@ -89,6 +56,8 @@ def _summary(report: Report) -> str:
         lines.append(f"First rung that fails: {failure.title}.")
     elif not report.entries:
         lines.append("Nothing found.")
+    if report.entries:
+        lines.append("doorward doctor --explain CODE prints the page of a finding.")
     lines += report.remarks
     lines += [f"LEFT BEHIND: {one}" for one in report.left_behind]
     if report.spent:
