@@ -29,12 +29,14 @@ FINDINGS = (
         blame=Blame.SERVER,
         severity=Severity.SOME,
         title="The endpoint redirects to the same URL {change} a slash at the end.",
-        cause="The framework knows one form of the path and redirects the other. Many clients do not "
+        cause="The framework, or the proxy, knows one form of the path and redirects the other. Many clients do not "
         "follow a redirect of a POST, and some follow it without the token.",
         fix="Answer at both forms without a redirect. Until then, give clients the URL {location}.",
         fixes={
             "uvicorn": "In Starlette and FastAPI, set redirect_slashes=False and add a route for "
             "both forms.",
+            "nginx": "A location that ends with a slash and has proxy_pass redirects the form without "
+            "it: leave the slash at the end out.",
         },
         seen_as=("307 Temporary Redirect", "Authorization with the MCP server failed"),
         threads=("BerriAI/litellm#34845", "zoho/analytics-mcp-server#22"),
@@ -76,6 +78,7 @@ FINDINGS = (
         title="There is no MCP endpoint at this URL, but there is one at {other}.",
         cause="The URL that the client was given has another path.",
         fix="Give the client the URL {other}.",
+        follows=("old-sse-transport",),
         seen_as=("Couldn't reach the MCP server", "404 Not Found"),
     ),
     Finding(
@@ -103,8 +106,8 @@ FINDINGS = (
             "/.well-known/*, or use Access's own OAuth for MCP servers.",
             "oauth2-proxy": "List the MCP path and ^/\\.well-known/ in skip_auth_routes.",
         },
-        decide="If the server's log has a line for this request, the application redirects; "
-        "if not, the proxy in front does.",
+        decide="If the server's log has a line for this request, the application asks for the "
+        "sign-in; if not, the proxy in front does.",
         follows=_LOST,
         seen_as=("Unexpected token '<'", "Authorization with the MCP server failed"),
         threads=("anthropics/claude-ai-mcp#299",),

@@ -68,10 +68,14 @@ FINDINGS = (
         cause="A rule that protects everything also protects /.well-known/. Clients read metadata "
         "before they have a token.",
         fix="Exclude /.well-known/oauth-protected-resource from authentication.",
+        fixes={
+            "nginx": "If a location such as ~ /\\. denies hidden files, add location ^~ /.well-known/ "
+            "with proxy_pass to the MCP server: nginx then skips that rule.",
+        },
         decide="If the server's log has a line for this request, its middleware refuses it; if not, "
         "the proxy does.",
+        follows=("metadata-url-http", "challenge-not-bearer", "rate-limited"),
         seen_as=_SEEN,
-        follows=("metadata-url-http",),
         specs=("RFC 9728 §3.1",),
     ),
     Finding(
@@ -117,7 +121,7 @@ FINDINGS = (
         title="The resource metadata gives no answer that clients can use ({answer}).",
         cause="The request for the document fails.",
         fix="Find the request for {url} in the server's log.",
-        follows=_UNREAD,
+        follows=(*_UNREAD, "rate-limited"),
         seen_as=_SEEN,
     ),
     Finding(

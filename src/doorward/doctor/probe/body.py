@@ -50,7 +50,7 @@ def excerpt(body: bytes) -> str:
     text = body[: 64 * 1024].decode("utf-8", "replace")
     if "<" not in text[:200]:
         return text[:4096]
-    return html.unescape(_TAG.sub(" ", _HEAD.sub(" ", text)))[:4096]
+    return " ".join(html.unescape(_TAG.sub(" ", _HEAD.sub(" ", text))).split())[:4096]
 
 
 def document_in(body: bytes, *, is_stream: bool) -> Mapping[str, Any] | None:

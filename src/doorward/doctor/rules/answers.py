@@ -1,15 +1,25 @@
 """What an answer to an MCP request is: the endpoint's own, or something else's."""
 
+import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from doorward.doctor.evidence.evidence import Endpoint, speaks_mcp
 from doorward.doctor.evidence.exchange import Exchange
+from doorward.doctor.findings.finding import Blame
 
 _LOGIN_WORDS = ("login", "signin", "sign-in", "sign_in", "authorize", "/auth", "oauth2/start",
                 "saml", "/sso", "/cas/", "session/new", "cdn-cgi/access")  # fmt: skip
 _LOGIN_HOSTS = ("accounts.google.com", "login.microsoftonline.com", "cloudflareaccess.com")
 _AUTHORIZATION_WORDS = ("unauthorized", "unauthenticated", "authorization", "authentication",
                         "access token", "bearer", "not logged in", "sign in", "missing token")  # fmt: skip
+
+# The last line of a page that nginx, OpenResty or Apache write. Most markup is gone by now.
+_PROXY_PAGE = re.compile(
+    r"(\b(nginx|openresty)(/[\d.]+)?( \(\w+\))?|\bApache(/\S+)?( .*)? Server at \S+ Port \d+)"
+    r"\s*(</html>\s*)?\Z"
+)
 
 
 def is_endpoint(exchange: Exchange | None) -> bool:
@@ -29,6 +39,26 @@ def is_login_redirect(exchange: Exchange) -> bool:
     location = exchange.headers["location"].lower()
     host = urlsplit(location).hostname or ""
     return host.endswith(_LOGIN_HOSTS) or any(word in location for word in _LOGIN_WORDS)
+
+
+def is_login_page(exchange: Exchange) -> bool:
+    """Return whether a page asks for a password."""
+    page = exchange.body.lower()
+    asks = "password" in page and any(words in page for words in ("sign in", "log in", "login"))
+    return exchange.status == 200 and exchange.is_html and asks
+
+
+def is_proxy_page(exchange: Exchange) -> bool:
+    """Return whether a proxy answers with the page that it writes itself: it passed nothing on."""
+    refuses = exchange.status is not None and exchange.status >= 300
+    return refuses and exchange.is_html and _PROXY_PAGE.search(exchange.body) is not None
+
+
+def proxy_acts(exchange: Exchange | None) -> Mapping[str, Any]:
+    """Return the fields of ``Found`` that blame the proxy, if the answer is the proxy's own page."""
+    if exchange is None or not is_proxy_page(exchange):
+        return {}
+    return {"blame": Blame.PROXY, "decide": ""}
 
 
 def is_slash_redirect(exchange: Exchange) -> bool:

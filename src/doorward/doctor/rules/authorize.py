@@ -9,6 +9,10 @@ from doorward.doctor.rules.rule import Found, RuleBook
 from doorward.idp.clients import CLIENTS
 
 BOOK = RuleBook()
+_LISTED = (
+    "The issuer lists these scopes in its metadata. If another client gets them, allow them for this "
+    "one; if none does, correct the issuer's metadata and the server's scopes."
+)
 _OWN = ("given", "registered")
 _UNFETCHED = ("fetch", "retrieve", "download", "returned 403", "status 403", "403 forbidden")
 
@@ -182,7 +186,13 @@ def scope_refused(evidence: Evidence) -> Found | None:
     seen = _refused(evidence, "AADSTS70011", "invalid_scope", "invalid scope")
     if seen is None or not seen.scope:
         return None
-    return Found(observed=(_said(seen), f"scope={seen.scope}"))
+    observed = (_said(seen), f"scope={seen.scope}")
+    used = evidence.issuer.used if evidence.issuer is not None else None
+    listed = ((used.document or {}) if used is not None else {}).get("scopes_supported")
+    if isinstance(listed, list) and set(seen.scope.split()) <= set(map(str, listed)):
+        # The server names what the issuer itself lists, so it is not wrong for sure.
+        return Found(observed=observed, blame=Blame.UNSURE, decide=_LISTED)
+    return Found(observed=observed)
 
 
 @BOOK.rule("scope-hint-missing", needs=["authorize", "challenge"])

@@ -44,9 +44,11 @@ def challenge_not_bearer(evidence: Evidence) -> Found | None:
     assert seen is not None
     if not seen.schemes or seen.bearer is not None or "dpop" in seen.schemes:
         return None
+    refusal = evidence.endpoint.first_refusal if evidence.endpoint else None
     return Found(
         observed=(f"WWW-Authenticate: {seen.header}",),
         values={"scheme": ", ".join(seen.schemes)},
+        **answers.proxy_acts(refusal),
     )
 
 

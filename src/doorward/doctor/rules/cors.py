@@ -68,6 +68,8 @@ def _wanted(evidence: Evidence) -> CorsView | None:
     """
     seen = evidence.cors
     assert seen is not None
+    if 429 in (seen.preflight.status, seen.refusal.status):
+        return None
     text = " ".join(evidence.saw).lower()
     said = "cors" in text or "failed to fetch" in text
     tries = _ORIGIN in seen.refusal.headers or _ORIGIN in seen.preflight.headers

@@ -1,5 +1,7 @@
 """Rules about the MCP endpoint's URL, without a token."""
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from doorward.doctor.evidence.evidence import Endpoint, Evidence
@@ -9,6 +11,7 @@ from doorward.doctor.findings.finding import Blame, Severity
 from doorward.doctor.rules import answers
 from doorward.doctor.rules.connection import host_of, told
 from doorward.doctor.rules.rule import Found, RuleBook
+from doorward.wire import address
 
 BOOK = RuleBook()
 _GATEWAY = frozenset({502, 503, 504, *range(520, 531)})
@@ -47,6 +50,7 @@ def redirect_slash(evidence: Evidence) -> Found | None:
         observed=(told(seen),),
         values={"change": _with_or_without(location), "location": location},
         severity=Severity.STOPS if lost else None,
+        **answers.proxy_acts(seen),
     )
 
 
@@ -126,9 +130,10 @@ def old_sse_transport(evidence: Evidence) -> Found | None:
 def login_page(evidence: Evidence) -> Found | None:
     """Find a sign-in for browsers in front of the endpoint."""
     seen = _lost(evidence)
-    if seen is None or not answers.is_login_redirect(seen):
+    if seen is None or not (answers.is_login_redirect(seen) or answers.is_login_page(seen)):
         return None
-    in_front = "cloudflareaccess.com" in seen.headers["location"]
+    in_front = "cloudflareaccess.com" in seen.headers.get("location", "")
+    in_front = in_front or answers.is_proxy_page(seen)
     return Found(
         observed=(told(seen),),
         blame=Blame.PROXY if in_front else None,
@@ -140,7 +145,9 @@ def login_page(evidence: Evidence) -> Found | None:
 def endpoint_redirects(evidence: Evidence) -> Found | None:
     """Find any other redirect."""
     seen = _lost(evidence)
-    return Found(observed=(told(seen),)) if seen is not None and seen.is_redirect else None
+    if seen is None or not seen.is_redirect:
+        return None
+    return Found(observed=(told(seen),), **answers.proxy_acts(seen))
 
 
 @BOOK.rule("host-refused", needs=["endpoint"])
@@ -221,11 +228,15 @@ def port_not_443(evidence: Evidence) -> Found | None:
 
 @BOOK.rule("rate-limited", needs=["endpoint"])
 def rate_limited(evidence: Evidence) -> Found | None:
-    """Find a rate limit."""
+    """Find a rate limit; a limit that the doctor's own later requests reached is a hint."""
     seen = _lost(evidence)
-    if seen is None or seen.status != 429 or answers.is_edge_page(seen):
-        return None
-    return Found(observed=(told(seen),))
+    if seen is not None:
+        limited = seen.status == 429 and not answers.is_edge_page(seen)
+        return Found(observed=(told(seen),)) if limited else None
+    origin = address.origin_of(evidence.target)
+    later = (one for one in evidence.exchanges if one.status == 429)
+    seen = next((one for one in later if address.origin_of(one.url) == origin), None)
+    return None if seen is None else Found(observed=(told(seen),), severity=Severity.NOTE)
 
 
 @BOOK.rule("forbidden-instead-of-401", needs=["endpoint"])
@@ -238,9 +249,14 @@ def forbidden_instead_of_401(evidence: Evidence) -> Found | None:
         observed=(told(seen),),
         values={"status": str(seen.status)},
         # A proxy's refusal is a page; JSON and text come from an application, if nothing is in front.
-        blame=Blame.SERVER if _is_applications(evidence, seen) else None,
-        decide="" if _is_applications(evidence, seen) else None,
+        **_who_refuses(evidence, seen),
     )
+
+
+def _who_refuses(evidence: Evidence, seen: Exchange) -> Mapping[str, Any]:
+    if who := answers.proxy_acts(seen):
+        return who
+    return {"blame": Blame.SERVER, "decide": ""} if _is_applications(evidence, seen) else {}
 
 
 def _is_applications(evidence: Evidence, seen: Exchange) -> bool:
@@ -272,7 +288,11 @@ def page_instead_of_endpoint(evidence: Evidence) -> Found | None:
     seen = _lost(evidence)
     if seen is None or not seen.is_html or seen.is_redirect:
         return None
-    return Found(observed=(told(seen),), values={"url": evidence.target})
+    return Found(
+        observed=(told(seen),),
+        values={"url": evidence.target},
+        **answers.proxy_acts(seen),
+    )
 
 
 @BOOK.rule("no-endpoint", needs=["endpoint"])

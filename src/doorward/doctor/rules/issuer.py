@@ -69,9 +69,15 @@ def _kind(exchange: Exchange) -> str:
 
 @BOOK.rule("issuer-unreachable", needs=["issuers"])
 def issuer_unreachable(evidence: Evidence) -> Found | None:
-    """Find an issuer that does not answer."""
+    """Find an issuer that does not answer, or fails."""
     seen = _unread(evidence)
-    if seen is None or any(one.exchange.status is not None for one in seen.tries):
+    if seen is None or any(one.document is not None for one in seen.tries):
+        return None
+    crashed = _crashed(seen)
+    if crashed is not None:
+        values = {"answer": crashed.answered, "issuer": seen.issuer}
+        return Found(observed=(told(crashed),), values=values)
+    if any(one.exchange.status is not None for one in seen.tries):
         return None
     exchange = seen.tries[0].exchange
     if _kind(exchange) in ("budget", "no-address", "certificate"):
@@ -79,6 +85,11 @@ def issuer_unreachable(evidence: Evidence) -> Found | None:
     return Found(
         observed=(told(exchange),), values={"answer": _why(exchange.failure), "issuer": seen.issuer}
     )
+
+
+def _crashed(seen: IssuerView) -> Exchange | None:
+    tries = (one.exchange for one in seen.tries if one.for_clients)
+    return next((one for one in tries if one.status is not None and one.status >= 500), None)
 
 
 def _why(failure: object) -> str:
@@ -94,6 +105,8 @@ def issuer_metadata_missing(evidence: Evidence) -> Found | None:
     if seen is None or not any(one.exchange.status is not None for one in seen.tries):
         return None
     if any(one.document is not None or one.problem == "html" for one in seen.tries):
+        return None
+    if _crashed(seen) is not None:
         return None
     return Found(observed=tuple(told(one.exchange) for one in seen.tries if one.for_clients))
 

@@ -77,7 +77,11 @@ def metadata_protected(evidence: Evidence) -> Found | None:
     seen = next((one for one in tries if _asks_for_sign_in(one)), None)
     if seen is None:
         return None
-    return Found(observed=(told(seen.exchange),), values={"answer": seen.exchange.answered})
+    return Found(
+        observed=(told(seen.exchange),),
+        values={"answer": seen.exchange.answered},
+        **answers.proxy_acts(seen.exchange),
+    )
 
 
 def _asks_for_sign_in(seen: DocumentTry) -> bool:
@@ -93,12 +97,14 @@ def metadata_not_found(evidence: Evidence) -> Found | None:
         return None
     elsewhere = [one for one in _view(evidence).tries if one.document is not None]
     observed = [told(seen.exchange), *(f"The document is at {one.url}" for one in elsewhere)]
+    who = answers.proxy_acts(seen.exchange)
+    if elsewhere:
+        # The server serves the document, and announces another place.
+        who = {"blame": Blame.SERVER, "decide": ""}
     return Found(
         observed=tuple(observed),
         values={"answer": seen.exchange.answered, "url": seen.url},
-        # The server serves the document, and announces another place.
-        blame=Blame.SERVER if elsewhere else None,
-        decide="" if elsewhere else None,
+        **who,
     )
 
 

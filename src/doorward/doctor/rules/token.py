@@ -3,6 +3,7 @@
 from doorward.doctor.evidence.difference import difference
 from doorward.doctor.evidence.evidence import Evidence
 from doorward.doctor.evidence.signed_in import SignInView, TokenView
+from doorward.doctor.findings.finding import Blame
 from doorward.doctor.rules import answers
 from doorward.doctor.rules.connection import told
 from doorward.doctor.rules.rule import Found, RuleBook
@@ -125,6 +126,9 @@ def token_refused(evidence: Evidence) -> Found | None:
     if seen is None or seen.exchange.status == 200:
         return None
     found = _answered(seen)
+    if seen.exchange.status is not None and seen.exchange.status >= 500:
+        # Whatever the request was, an issuer must not crash at it.
+        return Found(observed=found.observed, values=found.values, blame=Blame.ISSUER, decide="")
     if seen.asked_scope:
         return found
     decide = (
