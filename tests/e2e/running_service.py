@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -17,20 +18,27 @@ class RunningService:
     """
     A running ``doorward serve``; ``secrets`` are values that must never appear in its output.
 
-    ``passwords`` are of users in its database, who are added before it starts.
+    ``passwords`` are of users in its database, who are added before it starts. ``arguments`` are
+    those of another command that serves.
     """
 
-    def __init__(self, file: Path, *, passwords: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        file: Path,
+        *,
+        passwords: dict[str, str] | None = None,
+        arguments: Sequence[str] | None = None,
+    ) -> None:
         self.file = file
         self.secrets: set[str] = set((passwords or {}).values())
         self._passwords = passwords or {}
         self.said: list[str] = []
         self.said_wrong: list[str] = []
         self._news = threading.Condition()
-        if passwords:
+        if passwords and arguments is None:
             asyncio.run(_add_users(file, passwords))
         self._process = subprocess.Popen(
-            [COMMAND, "serve", str(file)],
+            [COMMAND, *(arguments or ("serve", str(file)))],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -46,6 +54,8 @@ class RunningService:
         for reader in self._readers:
             reader.start()
         self.where = self.event("serving")["facts"]
+        if passwords and arguments is not None:
+            asyncio.run(_add_users(file, passwords))
 
     @property
     def issuer(self) -> str:

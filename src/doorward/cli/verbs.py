@@ -76,6 +76,12 @@ VERBS = (
         PROTECT,
     ),
     Verb(
+        "protect",
+        "doorward.cli.server.protect:protect",
+        "Protect one MCP server with a sign-in, and serve it at once.",
+        PROTECT,
+    ),
+    Verb(
         "serve",
         "doorward.cli.server.serve:serve",
         "Serve an authorization server and guarded MCP servers from one file.",

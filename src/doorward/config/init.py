@@ -29,7 +29,8 @@ class Answers:
     ``provider`` is a kind of ``doorward idp table``, the issuer of another one, or ``own``; with
     ``issuer``, a kind whose issuer differs between customers. ``public_url`` is where clients reach
     this service. ``allow`` names who may enter. ``upstream`` is where the MCP server listens, or
-    empty if a guard elsewhere protects it. ``data`` is a file or the URL of a database.
+    ``command`` starts one that speaks stdio; without both, a guard elsewhere protects it. ``data`` is
+    a file or the URL of a database. ``listen`` is the host and the port of this service.
     """
 
     provider: str
@@ -39,6 +40,8 @@ class Answers:
     data: str = "doorward.db"
     issuer: str | None = None
     client_id: str = ""
+    command: tuple[str, ...] = ()
+    listen: str = "127.0.0.1:8000"
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,8 @@ def plan(answers: Answers, file: Path) -> Plan:
     Raises:
         ConfigurationError: an answer cannot be used; nothing is written.
     """
-    for text in (answers.provider, answers.public_url, answers.allow, answers.upstream):
+    given = (answers.provider, answers.public_url, answers.allow, answers.upstream)
+    for text in (*given, answers.listen, *answers.command):
         _require_plain(text)
     issuer, resource = _addresses(answers)
     provider = _provider(answers)
@@ -135,7 +139,7 @@ def plan(answers: Answers, file: Path) -> Plan:
     data = _data(answers.data, file, secrets)
     parts = [
         "# Test it with: doorward check",
-        'listen = "127.0.0.1:8000"',
+        f"listen = {_text(answers.listen)}",
         "",
         "[authorization_server]",
         f"issuer = {_text(issuer)}",
@@ -249,7 +253,7 @@ def _provider_lines(answers: Answers, provider: IdentityProvider) -> list[str]:
 
 
 def _server_lines(answers: Answers, resource: str) -> list[str]:
-    if not answers.upstream:
+    if not answers.upstream and not answers.command:
         return [
             "",
             "[[authorization_server.resources]]",
@@ -257,11 +261,14 @@ def _server_lines(answers: Answers, resource: str) -> list[str]:
             f"scopes = {{ {_SCOPES} }}",
         ]
     require_upstream(answers.upstream)
+    where = f"upstream = {_text(answers.upstream)}"
+    if answers.command:
+        where = f"command = [{', '.join(map(_text, answers.command))}]"
     return [
         "",
         "[[mcp_servers]]",
         f"resource = {_text(resource)}",
-        f"upstream = {_text(answers.upstream)}",
+        where,
         f"scopes = {{ {_SCOPES} }}",
         "",
         "[mcp_servers.policy]",
@@ -292,7 +299,7 @@ def _steps(
         secret = file.parent / f"{provider.name}.secret"
         steps.append(f"Copy the client secret into {secret}, which only you can read.")
     if not address.is_loopback_host(urlsplit(issuer).hostname):
-        steps.append(f"Let the proxy for {issuer} forward every path to 127.0.0.1:8000.")
+        steps.append(f"Let the proxy for {issuer} forward every path to {answers.listen}.")
     steps.append(f"Run: {shell_command('doorward', 'check', str(file))}")
     if provider is None:
         add = shell_command("doorward", "users", "add", "alice", "--config", str(file))
