@@ -1,14 +1,18 @@
 """Every finding fires on a set-up that is broken in exactly that way, and on no healthy one."""
 
 import dataclasses
+import json
 
+import httpx2
 import pytest
 
 from doorward.doctor.evidence.evidence import Evidence
+from doorward.doctor.evidence.inside import InsideView
 from doorward.doctor.findings.catalog import FINDINGS
 from doorward.doctor.hops.ladder import LADDER
+from doorward.doctor.hops.resource_metadata import places
 from doorward.doctor.rules.all_rules import RULES
-from tests.doctor.broken import before_sign_in, clients, discovery, reaching, signed_in
+from tests.doctor.broken import before_sign_in, clients, discovery, inside, reaching, signed_in
 from tests.doctor.broken.broken import Broken
 from tests.doctor.healthy import HEALTHY, only_client_documents, only_pre_registered
 from tests.doctor.simulated_issuer import PRE_REGISTERED
@@ -21,6 +25,7 @@ BROKEN = (
     *before_sign_in.SET.broken,
     *signed_in.SET.broken,
     *clients.SET.broken,
+    *inside.SET.broken,
 )
 
 # An open server's calls show nothing about a token.
@@ -77,3 +82,17 @@ def test_every_finding_is_at_a_rung_of_the_ladder_and_follows_findings_that_exis
 
 def test_an_unsure_finding_says_what_would_decide_it() -> None:
     assert [one.code for one in FINDINGS.values() if one.blame == "unsure" and not one.decide] == []
+
+
+@pytest.mark.parametrize("build", HEALTHY, ids=_name)
+async def test_a_healthy_set_up_is_healthy_from_inside_too(build: object) -> None:
+    assert callable(build)
+    world = build()
+    url = places(world.mcp)[0][1]
+    served = world.routes.get(("GET", url))
+    if served is None:
+        return
+    document = json.loads(served(httpx2.Request("GET", url)).content)
+    world.inside = InsideView(resource_metadata=document)
+
+    assert codes(await examined(world)) == []

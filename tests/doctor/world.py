@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 
 from doorward.client.http.url_policy import UrlPolicy
+from doorward.doctor.evidence.inside import InsideView
 from doorward.doctor.probe.budget import Budget
 from doorward.doctor.probe.network import Network
 from doorward.doctor.probe.plan import Plan
@@ -39,6 +40,8 @@ class World:
     """Access tokens that the MCP server accepts."""
     issuers: dict[str, Any] = field(default_factory=dict)
     keeps_expired_tokens: bool = False
+    inside: InsideView | None = None
+    """What the operator's own process makes, if the doctor knows it."""
 
     def on(self, method: str, url: str, handler: Handler) -> None:
         """Answer ``method`` at ``url`` with ``handler`` from now on."""
@@ -161,7 +164,7 @@ async def examined(world: World, *, saw: tuple[str, ...] = (), **plan: Any) -> E
         ),
     )
     try:
-        return await examine(probe, world.mcp, saw=saw)
+        return await examine(probe, world.mcp, saw=saw, inside=world.inside)
     finally:
         await probe.aclose()
 

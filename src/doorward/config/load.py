@@ -58,7 +58,7 @@ def load(path: Path) -> Configuration:
     for number, server in enumerate(servers):
         with explained(root.at("mcp_servers", number)):
             # A guard checks its settings when it is made. Its keys are not asked for.
-            server.guard(None if settings is None else _trusted(settings, server))
+            server.guard(None if settings is None else trusted_by(settings, server))
             _require_provider(server, settings)
             server.identity()
             if settings is not None:
@@ -130,7 +130,8 @@ def _authorization_server(
         return AuthServerSettings(resources=resources, **values)
 
 
-def _trusted(settings: AuthServerSettings, server: McpServerSettings) -> TrustedIssuer:
+def trusted_by(settings: AuthServerSettings, server: McpServerSettings) -> TrustedIssuer:
+    """Return our authorization server as an issuer that ``server`` trusts, without its keys."""
     return TrustedIssuer(
         issuer=settings.issuer,
         audience=server.resource,

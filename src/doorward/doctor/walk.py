@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from doorward.client.sign_in.listener import Listener
 from doorward.client.sign_in.pasted_redirect import PastedRedirect
 from doorward.doctor.evidence.evidence import Evidence
+from doorward.doctor.evidence.inside import InsideView
 from doorward.doctor.evidence.parties import parties
 from doorward.doctor.findings.catalog import FINDINGS
 from doorward.doctor.hops.hop import Hop
@@ -36,6 +37,7 @@ async def examine(
     *,
     saw: tuple[str, ...] = (),
     progress: Progress = lambda _hop: None,
+    inside: InsideView | None = None,
 ) -> Examination:
     """
     Return what ``target`` looks like to an MCP client, and what is wrong with it.
@@ -48,6 +50,7 @@ async def examine(
         target=target,
         persona=plan.persona,
         saw=saw,
+        inside=inside,
         is_local=probe.url_policy.is_private,
         sign_in_kind=plan.sign_in,
         is_patient=plan.patient,

@@ -8,6 +8,7 @@ from doorward.cli.client.service_options import SecretFile
 from doorward.cli.doctor.explain import print_explanation
 from doorward.cli.doctor.options import (
     ClientId,
+    ConfigFile,
     Device,
     DoctorOptions,
     Explain,
@@ -28,8 +29,10 @@ from doorward.cli.options import AsJson, examples
 from doorward.cli.output import Output
 from doorward.cli.problems import UsageProblem
 from doorward.cli.running import fail, run
+from doorward.doctor.evidence.inside import InsideView
 from doorward.doctor.findings.finding import Blame
 from doorward.doctor.hops.ladder import LADDER
+from doorward.doctor.inside import inside_of_file
 from doorward.doctor.probe.budget import Budget
 from doorward.doctor.probe.network import Network
 from doorward.doctor.probe.plan import Plan
@@ -39,6 +42,7 @@ from doorward.doctor.report.as_junit import as_junit
 from doorward.doctor.report.as_text import as_text
 from doorward.doctor.report.report import Report, build_report
 from doorward.doctor.walk import Examination, examine
+from doorward.errors import ConfigurationError
 
 EPILOG = examples(
     "doorward doctor https://mcp.example/mcp",
@@ -46,6 +50,7 @@ EPILOG = examples(
     "doorward doctor https://mcp.example/mcp --as claude --sign-in",
     "doorward doctor https://mcp.example/mcp --token-file token.txt",
     "doorward doctor https://mcp.example/mcp --json > report.json",
+    "doorward doctor --config doorward.toml",
     "doorward doctor --explain challenge-missing",
 )
 EXIT_BY_BLAME = {
@@ -60,6 +65,7 @@ EXIT_BY_BLAME = {
 
 def doctor(
     url: UrlOrCode = "",
+    config: ConfigFile = None,
     persona: Persona = "",
     saw: Saw = None,
     sign_in: SignIn = False,
@@ -92,6 +98,12 @@ def doctor(
     if explain:
         print_explanation(output, url)
         raise typer.Exit
+    inside = None
+    if config is not None:
+        try:
+            url, inside = inside_of_file(config, url)
+        except ConfigurationError as error:
+            fail(output, error)
     if not url:
         fail(
             output,
@@ -115,7 +127,7 @@ def doctor(
         patient=patient,
     ).plan(output)
     reports: list[Report] = []
-    run(output, lambda: _examine(output, url, plan, tuple(saw or ()), junit, reports))
+    run(output, lambda: _examine(output, url, plan, tuple(saw or ()), junit, inside, reports))
     if blame := reports[0].blame:
         raise typer.Exit(int(EXIT_BY_BLAME[blame]))
 
@@ -126,12 +138,17 @@ async def _examine(
     plan: Plan,
     saw: tuple[str, ...],
     junit: Path | None,
+    inside: InsideView | None,
     reports: list[Report],
 ) -> None:
     probe = Probe(url, Network(), Budget(), plan)
     try:
         found = await examine(
-            probe, url, saw=saw, progress=lambda hop: output.note(f"{hop.title}: {hop.waiting}")
+            probe,
+            url,
+            saw=saw,
+            progress=lambda hop: output.note(f"{hop.title}: {hop.waiting}"),
+            inside=inside,
         )
     finally:
         await probe.aclose()

@@ -27,6 +27,15 @@ Explain = Annotated[
         help="Explain the finding whose code is given instead of URL; without a code, list them.",
     ),
 ]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Compare with what this file of doorward serve makes; URL chooses among its servers.",
+        dir_okay=False,
+    ),
+]
 Persona = Annotated[
     str,
     typer.Option(

@@ -12,6 +12,7 @@ from doorward.doctor.evidence.before_sign_in import (
     RegistrationView,
 )
 from doorward.doctor.evidence.exchange import Exchange, Failure
+from doorward.doctor.evidence.inside import InsideView
 from doorward.doctor.evidence.signed_in import (
     CallsView,
     ExpiryView,
@@ -192,7 +193,8 @@ class Evidence:
 
     ``saw`` is what a client or its log said, in the user's words. ``sign_in_kind``,
     ``is_patient`` and ``has_chosen_scope`` are what the user asked the doctor to do. ``exchanges`` are all requests in
-    the order in which they were sent.
+    the order in which they were sent. ``inside`` is what the operator's own process makes, if it was
+    given.
     """
 
     target: str
@@ -220,6 +222,7 @@ class Evidence:
     calls: CallsView | None = None
     refresh: RefreshView | None = None
     expiry: ExpiryView | None = None
+    inside: InsideView | None = None
     parties: frozenset[str] = field(default_factory=frozenset)
     spent: str = ""
 

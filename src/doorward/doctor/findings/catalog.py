@@ -9,6 +9,7 @@ from doorward.doctor.findings import (
     edge,
     endpoint,
     given_token,
+    inside,
     issuer,
     keys,
     registration,
@@ -31,6 +32,7 @@ _TABLES = (
     registration.FINDINGS,
     authorize.FINDINGS,
     signed_in.FINDINGS,
+    inside.FINDINGS,
     given_token.FINDINGS,
     clients.FINDINGS,
 )

@@ -56,7 +56,7 @@ FINDINGS = (
         },
         seen_as=("Unexpected token '<', \"<!DOCTYPE \"... is not valid JSON",),
         threads=("outline/outline#11572",),
-        follows=("metadata-url-http",),
+        follows=("metadata-url-http", "well-known-not-forwarded"),
         specs=("RFC 9728 §3.2",),
     ),
     Finding(
@@ -74,7 +74,12 @@ FINDINGS = (
         },
         decide="If the server's log has a line for this request, its middleware refuses it; if not, "
         "the proxy does.",
-        follows=("metadata-url-http", "challenge-not-bearer", "rate-limited"),
+        follows=(
+            "metadata-url-http",
+            "challenge-not-bearer",
+            "rate-limited",
+            "well-known-not-forwarded",
+        ),
         seen_as=_SEEN,
         specs=("RFC 9728 §3.1",),
     ),
@@ -98,7 +103,7 @@ FINDINGS = (
         "path to the proxy's routes.",
         seen_as=_SEEN,
         threads=("PrefectHQ/fastmcp#2077", "modelcontextprotocol/python-sdk#1751"),
-        follows=("metadata-url-http",),
+        follows=("metadata-url-http", "well-known-not-forwarded"),
         specs=("RFC 9728 §3.1",),
     ),
     Finding(
@@ -109,7 +114,7 @@ FINDINGS = (
         title="The resource metadata is not a JSON object ({answer}).",
         cause="Clients read this document as JSON.",
         fix="Serve a JSON object with resource and authorization_servers as application/json.",
-        follows=("metadata-page", "metadata-url-http"),
+        follows=("metadata-page", "metadata-url-http", "well-known-not-forwarded"),
         seen_as=_SEEN,
         specs=("RFC 9728 §3.2",),
     ),
@@ -121,7 +126,7 @@ FINDINGS = (
         title="The resource metadata gives no answer that clients can use ({answer}).",
         cause="The request for the document fails.",
         fix="Find the request for {url} in the server's log.",
-        follows=(*_UNREAD, "rate-limited"),
+        follows=(*_UNREAD, "rate-limited", "well-known-not-forwarded"),
         seen_as=_SEEN,
     ),
     Finding(
@@ -133,7 +138,7 @@ FINDINGS = (
         cause="The challenge names no metadata, no well-known URL has any, and the host is no "
         "authorization server itself.",
         fix="Serve protected resource metadata at {url}, and name that URL in the challenge.",
-        follows=(*_UNREAD, "challenge-not-bearer"),
+        follows=(*_UNREAD, "challenge-not-bearer", "well-known-not-forwarded"),
         seen_as=("Server does not implement OAuth", *_SEEN),
         threads=("lightdash/lightdash#16618",),
         specs=("RFC 9728 §3.1", "MCP 2025-11-25 authorization server location"),
@@ -158,7 +163,7 @@ FINDINGS = (
         title="The resource metadata is about another resource: {difference}.",
         cause="Clients compare resource with the URL that they were given, and stop if it differs: "
         "their token could go to another server.",
-        follows=UNREACHED,
+        follows=(*UNREACHED, "differs-outside"),
         fix='Set resource to "{expected}", in the setting for the server\'s public URL.',
         seen_as=("Protected resource {got} does not match expected {expected}",),
         threads=("microsoft/vscode#255255", "vercel/ai#13988", "google-gemini/gemini-cli#25508"),

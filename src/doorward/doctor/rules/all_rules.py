@@ -10,6 +10,7 @@ from doorward.doctor.rules import (
     edge,
     endpoint,
     given_token,
+    inside,
     issuer,
     keys,
     refresh,
@@ -35,6 +36,7 @@ _BOOKS = (
     token.BOOK,
     calls.BOOK,
     refresh.BOOK,
+    inside.BOOK,
     given_token.BOOK,
     clients.BOOK,
 )
