@@ -161,7 +161,7 @@ def documents_for_confidential_clients_only() -> World:
         world,
         registration_endpoint=None,
         client_id_metadata_document_supported=True,
-        token_endpoint_auth_methods_supported=["private_key_jwt"],
+        token_endpoint_auth_methods_supported=["client_secret_basic"],
     )
     return world
 

@@ -110,3 +110,17 @@ def a_directory_admits_assigned_users() -> World:
 )
 def a_hosted_client_shows_a_reference() -> World:
     return plain()
+
+
+@SET.gives("nothing-wrong-from-outside", Blame.UNSURE, saw=("TypeError: fetch failed",))
+def a_client_shows_what_its_runtime_says() -> World:
+    return plain()
+
+
+@SET.gives(
+    "client-distrusts-certificate",
+    Blame.CONFIGURATION,
+    saw=("Error: self-signed certificate in certificate chain",),
+)
+def a_company_opens_tls_connections() -> World:
+    return plain()

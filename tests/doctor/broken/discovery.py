@@ -343,3 +343,31 @@ def the_issuer_on_this_machine_builds_http_urls() -> World:
     world = _on_this_machine()
     issuer(world, token_endpoint="http://localhost:8444/token")
     return world
+
+
+@SET.gives("code-flow-missing", Blame.ISSUER)
+def the_issuer_has_the_implicit_flow_only() -> World:
+    world = plain()
+    issuer(world, response_types_supported=["token", "id_token"])
+    return world
+
+
+@SET.gives("code-flow-missing", Blame.ISSUER)
+def the_issuer_is_for_machines() -> World:
+    world = plain()
+    issuer(world, grant_types_supported=["client_credentials"])
+    return world
+
+
+@SET.gives("pushed-requests-required", Blame.ISSUER)
+def every_request_must_be_pushed() -> World:
+    world = plain()
+    issuer(world, require_pushed_authorization_requests=True)
+    return world
+
+
+@SET.gives("client-auth-unsupported", Blame.ISSUER)
+def clients_need_a_key() -> World:
+    world = plain()
+    issuer(world, token_endpoint_auth_methods_supported=["private_key_jwt", "tls_client_auth"])
+    return world

@@ -123,6 +123,19 @@ def another_replica_does_not_know_the_code() -> World:
     return world
 
 
+@SET.gives("token-type-missing", Blame.ISSUER, sign_in="paste")
+def the_token_has_no_type() -> World:
+    world = plain()
+
+    def untyped(answer: httpx2.Response) -> httpx2.Response:
+        document = json.loads(answer.content)
+        document.pop("token_type", None)
+        return json_answer(document, answer.status_code)
+
+    world.wrap("POST", TOKEN, untyped)
+    return world
+
+
 @SET.gives("token-answer-unreadable", Blame.ISSUER, sign_in="paste")
 def the_token_comes_as_a_form() -> World:
     world = plain()

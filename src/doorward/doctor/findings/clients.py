@@ -157,6 +157,22 @@ FINDINGS = (
         seen_as=("AADSTS50105", "User is not assigned to the client application"),
     ),
     Finding(
+        code="client-distrusts-certificate",
+        hop="connection",
+        blame=Blame.CONFIGURATION,
+        severity=Severity.STOPS,
+        title="The client does not trust a certificate that is in order from here.",
+        cause="On the client's machine, something else answers: a proxy of the company that opens TLS "
+        "connections, or the client has an old list of authorities.",
+        fix="Let the client trust the authority of the proxy. Clients on Node.js read the file that "
+        "NODE_EXTRA_CA_CERTS names.",
+        seen_as=(
+            "self-signed certificate in certificate chain",
+            "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+        ),
+        specs=("RFC 5280 §6",),
+    ),
+    Finding(
         code="nothing-wrong-from-outside",
         hop="calls",
         blame=Blame.UNSURE,

@@ -62,6 +62,7 @@ FINDINGS = (
         "client_id_metadata_document_supported.",
         fix="Add none to token_endpoint_auth_methods_supported.",
         seen_as=_SEEN,
+        follows=("client-auth-unsupported",),
     ),
     Finding(
         code="client-needs-registration-by-hand",

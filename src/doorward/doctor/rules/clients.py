@@ -151,10 +151,29 @@ def user_not_assigned(evidence: Evidence, _codes: frozenset[str]) -> Found | Non
     return _if_said(evidence, words)
 
 
+@BOOK.late_rule("client-distrusts-certificate", needs=["endpoint"])
+def distrusts_certificate(evidence: Evidence, codes: frozenset[str]) -> Found | None:
+    """Find a refusal of a certificate that the doctor itself accepted."""
+    words = (
+        "self-signed certificate",
+        "self signed certificate",
+        "unable_to_get_issuer_cert",
+        "unable to get local issuer certificate",
+        "certificate_verify_failed",
+    )
+    return None if codes or evidence.is_local else _if_said(evidence, words)
+
+
 @BOOK.late_rule("nothing-wrong-from-outside", needs=["challenge"])
 def nothing_wrong(evidence: Evidence, codes: frozenset[str]) -> Found | None:
     """Find a sentence that means anything, where nothing is wrong from outside."""
-    words = ("ofid_", "authorization with the mcp server failed")
+    words = (
+        "ofid_",
+        "authorization with the mcp server failed",
+        "failed to connect",
+        "fetch failed",
+        "unexpected token '<'",
+    )
     return None if codes else _if_said(evidence, words)
 
 
