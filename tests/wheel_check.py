@@ -35,8 +35,9 @@ print("\\n".join(sorted(str(p.relative_to(place)) for p in place.rglob("*") if p
 """
 
 
-# The adapters of servers that people have, and what each needs of theirs. Whoever uses one has it.
+# What people have beside Doorward, and the modules that are for those who have it.
 ADAPTERS = {
+    "doorward.authserver.store.postgresql_driver": "asyncpg",
     "doorward.integrations.fastmcp": "fastmcp",
     "doorward.integrations.mcp_sdk": "mcp",
     "doorward.pytest_plugin": "pytest",
