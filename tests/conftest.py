@@ -198,9 +198,16 @@ def _streams_go_on() -> None:
         loaded.AppStatus.should_exit = False
 
 
+# Measured: what takes a tenth of a second alone, by `pytest --fast --durations=0`.
+SLOW_TESTS = frozenset((ROOT / "tests" / "slow_tests.txt").read_text("utf-8").split())
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give whoever may be the first to start Keycloak the time that a busy machine needs for it."""
+    """Mark what was measured as slow; give the first that starts Keycloak time for it."""
     for item in items:
+        if item.nodeid.partition("[")[0] in SLOW_TESTS:
+            item.add_marker(pytest.mark.slow)
         if "running_keycloak" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.timeout(300))
 
