@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser, Locator, Page, ViewportSize
+from playwright.sync_api import Browser, Locator, Page, Response, ViewportSize
 from playwright.sync_api import TimeoutError as NotInTime
 
 from tests.inspector.running_inspector import RunningInspector
@@ -36,6 +36,10 @@ Picture = Callable[[str], object]
 
 class SessionStuck(Exception):
     """The Inspector, or the pages on the way, came to an end where no person could go on."""
+
+
+def _is_list_of_servers(response: Response) -> bool:
+    return response.request.method == "GET" and response.url.endswith("/api/servers")
 
 
 @dataclass
@@ -89,8 +93,9 @@ class Session:
             dialog.get_by_text("OAuth Settings", exact=True).click()
             dialog.get_by_label("Client ID").first.fill(client_id)
             self.picture("client-id")
-        # What is typed is kept as it is typed; there is nothing to press.
-        self.page.keyboard.press("Escape")
+        # Closing saves what was typed; the Inspector connects with what it has read again since.
+        with self.page.expect_response(_is_list_of_servers, timeout=PATIENCE):
+            self.page.keyboard.press("Escape")
         dialog.wait_for(state="detached")
 
     def switch_on(self, username: str, password: str) -> None:
