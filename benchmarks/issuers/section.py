@@ -50,6 +50,8 @@ def _method(day: str, load: float) -> str:
         "doorward writes its audit events as `doorward serve` does. Its answers leave after their"
         " commit. On PostgreSQL, CPU is that of doorward's process alone; the database is on the same"
         " machine, with `fsync`.\n"
+        "Introspection is of tokens that this process issued; one that it has never seen costs a"
+        " verified signature more.\n"
         "A sign-in is the request to `/authorize` with a session, the consent page, its form, and the"
         " code redeemed."
     )
