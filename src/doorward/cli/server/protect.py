@@ -12,8 +12,8 @@ from doorward.cli.plain_text import line
 from doorward.cli.running import fail
 from doorward.cli.server.serve import serve
 from doorward.config.init import OWN_USERS, Answers, Plan, plan
+from doorward.config.reading.tables import read_secret
 from doorward.errors import ConfigurationError, DoorwardError
-from doorward.private_file import Exposed, read_private
 from doorward.wire.shell_command import shell_command
 
 EPILOG = examples(
@@ -114,21 +114,7 @@ def _with_secret(made: Plan, path: Path | None) -> Plan:
     """Return the plan with the client secret in its file."""
     if path is None:
         return made
-    try:
-        secret = read_private(path).decode("utf-8").strip()
-    except Exposed as found:
-        raise ConfigurationError(
-            "exposed-secret",
-            f"Other accounts can read or change {path} (mode {found.mode}).",
-            f"Run: {shell_command('chmod', '600', str(path))}",
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not text"
-        raise ConfigurationError(
-            "unreadable-secret",
-            f"{path} cannot be read: {why}.",
-            "Write the client secret alone to that file.",
-        ) from None
+    secret = read_secret(path, "--client-secret-file")
     files = tuple(
         (name, f"{secret}\n" if name.suffix == ".secret" and not content else content)
         for name, content in made.files

@@ -187,9 +187,9 @@ def _read_file(value: Any, place: Place) -> str:
     return read_secret(FilePath().read(value, place), place)
 
 
-def read_secret(path: Path, place: Place) -> str:
+def read_secret(path: Path, place: Place | str) -> str:
     """
-    Return the secret in the file at ``path``, without the line end.
+    Return the secret in the file at ``path``, without the line end; ``place`` is what names it.
 
     Raises:
         ConfigurationError: ``unreadable-secret``, ``exposed-secret``, ``empty-secret``.
