@@ -60,11 +60,7 @@ async def _tools(session: ChildSession, seconds: float) -> set[str]:
     found: set[str] = set()
     params: dict[str, Any] = {}
     for _ in range(_MOST_PAGES):
-        call = await session.begin("tools/list", params)
-        event = await call.next(seconds)
-        while event.kind not in ("result", "error"):
-            event = await call.next(seconds)
-        session.end_call(call)
+        event = await session.ask("tools/list", params, seconds)
         tools = event.value.get("tools")
         for one in tools if isinstance(tools, list) else ():
             if isinstance(one, dict) and isinstance(one.get("name"), str):

@@ -132,17 +132,13 @@ class ChildSession:
             "clientInfo": _CLIENT_INFO,
         }
         try:
-            call = await self.begin("initialize", params)
-            event = await call.next(command.limits.start)
-            while event.kind not in ("result", "error"):
-                event = await call.next(command.limits.start)
+            event = await self.ask("initialize", params, command.limits.start)
         except TimeoutError:
             raise self._not_started(command, "it did not answer initialize in time") from None
         except (StdioServerEnded, ConnectionError):
             await self._process.end()
             status = self._process.exit_status
             raise self._not_started(command, f"it ended with status {status}") from None
-        self.end_call(call)
         if event.kind == "error" or not isinstance(event.value.get("capabilities"), dict):
             raise self._not_started(command, "it did not answer initialize as an MCP server")
         self.initialized = event.value
@@ -178,6 +174,22 @@ class ChildSession:
             self.end_call(call)
             raise
         return call
+
+    async def ask(self, method: str, params: Mapping[str, Any], seconds: float) -> Event:
+        """
+        Return the result or the error of a request that no client waits for.
+
+        Raises:
+            TimeoutError: the process was silent for ``seconds``.
+            StdioServerEnded: it ended.
+        """
+        call = await self.begin(method, params)
+        try:
+            while (event := await call.next(seconds)).kind not in ("result", "error"):
+                pass
+            return event
+        finally:
+            self.end_call(call)
 
     def end_call(self, call: Call) -> bool:
         """Stop waiting for a call. Return whether the process was still working on it."""

@@ -34,15 +34,27 @@ class _Slot:
     starting: "asyncio.Task[ChildSession]"
     users: int = 0
     last_used: float = 0.0
-    session: ChildSession | None = None
+
+    @property
+    def session(self) -> ChildSession | None:
+        """The session, once it has started."""
+        starting = self.starting
+        if not starting.done() or starting.cancelled() or starting.exception() is not None:
+            return None
+        return starting.result()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it did not start, or the process is gone."""
+        session = self.session
+        return self.starting.done() and (session is None or not session.alive)
 
     @property
     def in_use(self) -> bool:
-        return self.users > 0 or not self.starting.done() or self._is_busy
-
-    @property
-    def _is_busy(self) -> bool:
-        return self.session is not None and self.session.alive and self.session.busy
+        """Whether a request needs it."""
+        session = self.session
+        is_busy = session is not None and session.alive and session.busy
+        return self.users > 0 or not self.starting.done() or is_busy
 
 
 Start = Callable[[], Awaitable[ChildSession]]
@@ -76,8 +88,7 @@ class StdioProcesses:
         slot = await self._slot(key, start)
         slot.users += 1
         try:
-            slot.session = await asyncio.shield(slot.starting)
-            yield slot.session
+            yield await asyncio.shield(slot.starting)
             self._pauses.pop(key, None)
         except StdioServerRefusal:
             if not slot.starting.cancelled() and slot.starting.done():
@@ -87,12 +98,6 @@ class StdioProcesses:
             slot.users -= 1
             slot.last_used = self._clock()
             self._wake()
-
-    def find(self, key: Key) -> ChildSession | None:
-        """Return the running session of this key."""
-        slot = self._slots.get(key)
-        session = None if slot is None else slot.session
-        return session if session is not None and session.alive else None
 
     async def stop_idle(self, keep: Callable[[Key], bool]) -> None:
         """End each process that nobody used for ``limits.idle`` seconds, unless ``keep`` says so."""
@@ -126,7 +131,7 @@ class StdioProcesses:
             async with asyncio.timeout(SECONDS_TO_WAIT):
                 while True:
                     slot = self._slots.get(key)
-                    if slot is not None and not _has_ended(slot):
+                    if slot is not None and not slot.has_ended:
                         return slot
                     if slot is not None:
                         self._end(slot)
@@ -187,7 +192,7 @@ class StdioProcesses:
         self._wake()
 
     def _failed(self, slot: _Slot) -> None:
-        if not _has_ended(slot) or self._slots.get(slot.key) is not slot:
+        if not slot.has_ended or self._slots.get(slot.key) is not slot:
             return
         self._end(slot)
         pause = min(2 * self._pauses.get(slot.key, (_FIRST_PAUSE / 2, 0))[0], _LONGEST_PAUSE)
@@ -201,14 +206,6 @@ class StdioProcesses:
         left = until - self._clock()
         if left > 0:
             raise StdioServerNotStarted("it has just failed", retry_after=max(left, 1))
-
-
-def _has_ended(slot: _Slot) -> bool:
-    if not slot.starting.done():
-        return False
-    if slot.starting.cancelled() or slot.starting.exception() is not None:
-        return True
-    return not slot.starting.result().alive
 
 
 async def _end(slot: _Slot) -> None:

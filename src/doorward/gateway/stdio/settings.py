@@ -1,7 +1,6 @@
 """How a stdio server is started, and what it may use."""
 
 import re
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -89,10 +88,6 @@ class StdioCommand:
     def name(self) -> str:
         """The program's name without its folder, for logs and messages."""
         return Path(self.command[0]).name
-
-    def program(self) -> str | None:
-        """Return the path of the program, or ``None`` if it is not installed."""
-        return shutil.which(self.command[0], path=None)
 
 
 def _limit(name: str, problem: str, hint: str) -> ConfigurationError:

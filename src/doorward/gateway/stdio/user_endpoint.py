@@ -224,13 +224,8 @@ async def _ask_and_ignore(
     session: ChildSession, method: str, params: Mapping[str, Any], seconds: float
 ) -> None:
     """Send a request whose result nobody needs; a failure is that of the next call."""
-    call = None
     with suppress(TimeoutError, StdioServerRefusal):
-        call = await session.begin(method, params)
-        while (await call.next(seconds)).kind not in ("result", "error"):
-            pass
-    if call is not None:
-        session.end_call(call)
+        await session.ask(method, params, seconds)
 
 
 def _params(request: RequestContext) -> dict[str, Any]:
