@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from doorward.doctor.inside import inside_of, inside_of_file
+from doorward.doctor.inside import check, inside_of, inside_of_file
 from doorward.errors import ConfigurationError
 from doorward.guard import Guard
 from doorward.policy import Policy, Rule
+from tests.e2e.processes import free_port
 
 FILE = """
 [authorization_server]
@@ -64,3 +65,15 @@ def test_a_guard_alone_has_no_issuer_of_its_own() -> None:
 
     assert inside.issuer_metadata is None
     assert inside.resource_metadata["resource"] == "https://mcp.example.com/mcp"
+
+
+async def test_a_guard_is_checked_at_its_public_address() -> None:
+    guard = Guard(
+        resource=f"http://127.0.0.1:{free_port()}/mcp",
+        issuer="http://127.0.0.1:1",
+        policy=Policy(base=Rule()),
+    )
+
+    found = await check(guard)
+
+    assert [one.finding.code for one in found] == ["connection-refused"]
