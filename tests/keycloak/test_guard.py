@@ -23,15 +23,32 @@ async def served(running_keycloak: RunningKeycloak) -> AsyncIterator[Guarded]:
         yield server
 
 
+class Fetches(Counter[str]):
+    """How often each document was fetched, by the last part of its path."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.in_flight = 0
+
+    async def all_end(self) -> None:
+        """Return when no fetch is in flight."""
+        while self.in_flight:
+            await asyncio.sleep(0.01)
+
+
 @pytest.fixture
-def fetches(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Count what is fetched, by the last part of its path."""
-    counted: Counter[str] = Counter()
+def fetches(monkeypatch: pytest.MonkeyPatch) -> Fetches:
+    """Count what is fetched."""
+    counted = Fetches()
     real = Fetcher.fetch
 
     async def fetch(self: Fetcher, url: str, **more: object) -> FetchResponse:
         counted[url.rpartition("/")[2]] += 1
-        return await real(self, url, **more)  # type: ignore[arg-type]
+        counted.in_flight += 1
+        try:
+            return await real(self, url, **more)  # type: ignore[arg-type]
+        finally:
+            counted.in_flight -= 1
 
     monkeypatch.setattr(Fetcher, "fetch", fetch)
     return counted
@@ -106,7 +123,7 @@ async def test_a_token_exchanged_for_another_server_opens_nothing(
 
 
 async def test_keys_rotated_under_load_lose_no_request(
-    running_keycloak: RunningKeycloak, served: Guarded, fetches: Counter[str]
+    running_keycloak: RunningKeycloak, served: Guarded, fetches: Fetches
 ) -> None:
     tokens = [running_keycloak.token("mcp-user") for _ in range(4)]
     load = Load(served, lambda: tokens)
@@ -126,7 +143,7 @@ async def test_keys_rotated_under_load_lose_no_request(
 
 
 async def test_a_keycloak_that_stops_in_the_middle_is_not_missed_by_whoever_is_known(
-    running_keycloak: RunningKeycloak, served: Guarded, fetches: Counter[str]
+    running_keycloak: RunningKeycloak, served: Guarded, fetches: Fetches
 ) -> None:
     known, unused = (running_keycloak.token("mcp-user") for _ in range(2))
     invented = Signer("RS256", "rotated-in-while-away").token({"iss": running_keycloak.issuer})
@@ -146,6 +163,9 @@ async def test_a_keycloak_that_stops_in_the_middle_is_not_missed_by_whoever_is_k
             await load.reaches(load.count + 50)
     finally:
         await asyncio.to_thread(running_keycloak.ensure_started)
+    # Keycloak accepts connections before it answers: a fetch of that time may wait its five
+    # seconds in vain, and whoever joins it gets a 503.
+    await fetches.all_end()
     # A new token of the same keys is served at once, and so is one of a new key.
     served.clock.ahead += 6
     assert (await served.call(running_keycloak.token("mcp-user"))).status == 200
