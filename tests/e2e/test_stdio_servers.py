@@ -2,11 +2,9 @@
 
 import json
 import sys
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import httpx2
 import pytest
@@ -14,63 +12,25 @@ from fastmcp import Client as FastMcpClient
 from fastmcp.client.auth import BearerAuth
 from mcp import Client, types
 from mcp.client.stdio import StdioServerParameters
-from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
-from doorward.tokens import new_api_key
-from doorward.tokens.api_keys.key_file import write_keys
-from tests.e2e.drivers import CLIENTS, NODE
-from tests.e2e.processes import free_port
-from tests.e2e.running_service import RunningService
+from tests.e2e.backends import EVERYTHING as SCRIPT
+from tests.e2e.drivers import NODE
+from tests.e2e.served import Mode, Served, described, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
-EVERYTHING = (
-    str(NODE),
-    str(CLIENTS / "node_modules/@modelcontextprotocol/server-everything/dist/index.js"),
-    "stdio",
-)
+EVERYTHING = (str(NODE), str(SCRIPT), "stdio")
 TIME = (str(Path(sys.executable).parent / "mcp-server-time"), "--local-timezone", "UTC")
-Mode = Literal["legacy", "auto"]
 COMMANDS = {"everything": EVERYTHING, "time": TIME}
-
-
-class Served:
-    """The address of each server, and the key of its caller."""
-
-    def __init__(self, origin: str, key: str, service: RunningService) -> None:
-        self.origin = origin
-        self.key = key
-        self.service = service
-
-    @asynccontextmanager
-    async def client(self, name: str, mode: Mode, **more: Any) -> AsyncIterator[Client]:
-        """Connect the official client, with the key."""
-        headers = {"Authorization": f"Bearer {self.key}"}
-        async with (
-            httpx2.AsyncClient(headers=headers, timeout=60) as http,
-            Client(
-                streamable_http_client(f"{self.origin}/{name}", http_client=http), mode=mode, **more
-            ) as client,
-        ):
-            yield client
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Both servers behind one process, for callers with an API key."""
-    folder = tmp_path_factory.mktemp("stdio")
-    key, kept = new_api_key(
-        name="caller", now=time.time(), lifetime=3600, scopes=frozenset({"mcp:tools"})
-    )
-    write_keys(folder / "keys.json", [kept])
-    port = free_port()
-    tables = "\n".join(
-        f"""
-[[mcp_servers]]
-resource = "http://127.0.0.1:{port}/{name}"
+    tables = {
+        name: f"""
 command = {json.dumps(command)}
-api_keys = "keys.json"
 [mcp_servers.policy]
 tools."*" = {{ scopes = ["mcp:tools"] }}
 tools.get-env = {{ roles = ["nobody"] }}
@@ -78,26 +38,9 @@ prompts."*" = {{}}
 resources."*" = {{}}
 """
         for name, command in COMMANDS.items()
-    )
-    file = folder / "doorward.toml"
-    file.write_text(f'listen = "127.0.0.1:{port}"\n{tables}')
-    service = RunningService(file)
-    try:
-        yield Served(f"http://127.0.0.1:{port}", key, service)
-    finally:
-        service.stop()
-
-
-async def described(client: Client) -> dict[str, Any]:
-    """Return everything that a server tells about itself."""
-    capabilities = client.server_capabilities
-    found: dict[str, Any] = {"tools": (await client.list_tools()).tools}
-    if capabilities.prompts is not None:
-        found["prompts"] = (await client.list_prompts()).prompts
-    if capabilities.resources is not None:
-        found["resources"] = (await client.list_resources()).resources
-        found["templates"] = (await client.list_resource_templates()).resource_templates
-    return found
+    }
+    with serving(tmp_path_factory.mktemp("stdio"), tables) as running:
+        yield running
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
@@ -195,34 +138,18 @@ async def test_fastmcps_client_lists_and_calls(served: Served) -> None:
 
 
 async def test_no_process_is_left_when_the_service_ends(tmp_path: Path) -> None:
-    key, kept = new_api_key(
-        name="caller", now=time.time(), lifetime=3600, scopes=frozenset({"mcp:tools"})
-    )
-    write_keys(tmp_path / "keys.json", [kept])
-    port = free_port()
     mark = tmp_path / "this-test"
-    file = tmp_path / "doorward.toml"
-    file.write_text(
-        f"""
-listen = "127.0.0.1:{port}"
-[[mcp_servers]]
-resource = "http://127.0.0.1:{port}/time"
+    table = f"""
 command = {json.dumps(TIME)}
-api_keys = "keys.json"
 policy.tools."*" = {{ scopes = ["mcp:tools"] }}
 process.environment = {{ OF = "{mark}" }}
 """
-    )
-    service = RunningService(file)
-    served = Served(f"http://127.0.0.1:{port}", key, service)
-    try:
-        async with served.client("time", "auto") as client:
+    with serving(tmp_path, {"time": table}) as running:
+        async with running.client("time", "auto") as client:
             await client.list_tools()
-        running = _with(f"OF={mark}")
-    finally:
-        service.stop()
+        processes = _with(f"OF={mark}")
 
-    assert len(running) == 1
+    assert len(processes) == 1
     assert _with(f"OF={mark}") == []
 
 

@@ -95,6 +95,12 @@ async def test_a_header_that_could_assert_an_identity_is_dropped(name: str, path
     assert name.lower() not in _head(seen).keys() - TOLD
 
 
+def test_white_space_around_a_value_is_not_forwarded() -> None:
+    sent = request_headers([(b"mcp-method", b"  tools/list\t")], added=[])
+
+    assert sent == [(b"mcp-method", b"tools/list")]
+
+
 @proves("S191", "refuses", "gateway header allow-list")
 async def test_a_known_header_that_connection_names_is_dropped() -> None:
     async with running_gateway(ok(b"")) as gateway:

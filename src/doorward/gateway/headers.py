@@ -111,14 +111,15 @@ def request_headers(
     Return the headers for the upstream server: allowed ones, those in ``more``, then ``added``.
 
     Any other header could name the caller, or claim that a proxy has checked the request. No proxy
-    is in front of the gateway, so only the caller can have sent it.
+    is in front of the gateway, so only the caller can have sent it. White space around a value is
+    no part of it; some servers leave it there, and none may send it.
 
-    Spec: RFC 9110 §7.6.1; RFC 7239 §8.1; RFC 9440 §4
+    Spec: RFC 9110 §5.5, §7.6.1; RFC 7239 §8.1; RFC 9440 §4
     """
     dropped = _named_by_connection(given)
     # Names are compared as they are: some servers read "mcp_session_id" as "mcp-session-id".
     kept = [
-        (name, value)
+        (name, value.strip(b" \t"))
         for name, value in given
         if (lowered := name.lower()) not in dropped
         and (lowered in _FORWARDED or lowered in more or PARAMETER.fullmatch(lowered))
