@@ -319,3 +319,77 @@ def test_a_guard_without_operations_is_refused(
     assert ended.status != 0
     assert reason in ended.out + ended.err
     assert not Path("new.json").exists()
+
+
+FILE = """
+[[mcp_servers]]
+resource = "https://mcp.example/mcp"
+upstream = "http://127.0.0.1:9000/mcp"
+issuer = "https://login.example"
+
+[mcp_servers.policy.tools.refund.arguments]
+amount = { type = "integer", maximum = 100 }
+user_id = { claim = "sub" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "found"),
+    [
+        (["amount=100", "user_id=alice"], 0, "alice may tools/call refund (allowed)"),
+        (["amount=101", "user_id=alice"], 1, "alice may not tools/call refund (argument-refused)"),
+        (["amount=100", "user_id=bob"], 1, "must be the value of your own claim sub"),
+        (["amount=100"], 1, "user_id"),
+        ([], 0, "a call with other arguments can be refused"),
+    ],
+)
+def test_why_decides_on_the_arguments_of_a_call(
+    doorward: Command, tmp_path: Path, given: list[str], status: int, found: str
+) -> None:
+    (tmp_path / "doorward.toml").write_text(FILE)
+    options = [word for one in given for word in ("--argument", one)]
+
+    told = doorward("why", "alice", "refund", "--at", "doorward.toml", *options)
+
+    assert told.status == status
+    assert found in told.out + told.err
+
+
+def test_who_can_shows_the_conditions_of_a_file(doorward: Command, tmp_path: Path) -> None:
+    (tmp_path / "doorward.toml").write_text(FILE)
+
+    told = doorward("who-can", "doorward.toml")
+
+    assert told.status == 0
+    assert (
+        '{"amount": {"maximum": 100, "type": "integer"}, "user_id": {"claim": "sub"}}' in told.out
+    )
+
+
+def test_a_file_with_several_servers_needs_the_name_of_one(
+    doorward: Command, tmp_path: Path
+) -> None:
+    second = FILE.replace("mcp.example/mcp", "mcp.example/two")
+    (tmp_path / "doorward.toml").write_text(FILE + second)
+
+    told = doorward("who-can", "doorward.toml")
+
+    assert told.status == 2
+    assert "which-server" in told.err
+    assert doorward("who-can", "doorward.toml:https://mcp.example/two").status == 0
+
+
+def test_a_condition_that_is_removed_or_changed_makes_permissions_wider(
+    doorward: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "doorward.toml"
+    file.write_text(FILE)
+    doorward("who-can", "doorward.toml", "--write", "permissions.json")
+
+    assert doorward("who-can", "doorward.toml", "--check", "permissions.json").status == 0
+    file.write_text(FILE.replace("maximum = 100", "maximum = 1000"))
+    assert doorward("who-can", "doorward.toml", "--check", "permissions.json").status == 1
+    file.write_text(FILE + 'note = { type = "string" }\n')
+    assert doorward("who-can", "doorward.toml", "--check", "permissions.json").status == 1
+    file.write_text(FILE.partition("[mcp_servers.policy")[0] + "[mcp_servers.policy.tools.refund]")
+    assert doorward("who-can", "doorward.toml", "--check", "permissions.json").status == 1

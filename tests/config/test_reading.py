@@ -450,3 +450,24 @@ def test_an_upstream_server_is_told_subject_and_issuer_unless_the_file_says_more
 
     assert plain.identity().names == ("X-Doorward-Subject", "X-Doorward-Issuer")
     assert told.identity().names == ("X-User",)
+
+
+def test_a_schema_that_admits_too_much_is_refused_with_its_line(write: Write) -> None:
+    file = write(
+        """
+[[mcp_servers]]
+resource = "https://mcp.example.com/mcp"
+upstream = "http://localhost:9000/mcp"
+issuer = "https://login.example.com"
+
+[mcp_servers.policy.tools.refund]
+arguments = { amount = { maximum = 100 } }
+"""
+    )
+
+    with pytest.raises(ConfigurationError) as refused:
+        load(file)
+
+    assert refused.value.reason == "argument-schema"
+    assert f"{file}:8" in str(refused.value)
+    assert 'type = "integer"' in str(refused.value)

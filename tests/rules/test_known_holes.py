@@ -37,10 +37,10 @@ async def _nothing_to_decide(*_: Any) -> None:
     return None
 
 
-async def _no_addresses(server: Any, method: str, name: str, version: Any) -> Any:
+async def _no_addresses(server: Any, method: str, name: str, *more: Any) -> Any:
     if parse_hashed_backend_name(name) is not None:
         return None
-    return await _admit(server, method, name, version)
+    return await _admit(server, method, name, *more)
 
 
 def _exact_name_alone(index: Any, method: str, name: str | None) -> Any:

@@ -42,6 +42,18 @@ class NamedRule:
     roles: frozenset[str] = frozenset()
     kinds: frozenset[Any] = frozenset()
     public: bool = False
+    arguments: Mapping[str, Any] | None = None
+
+    @property
+    def rule(self) -> Rule:
+        """The rule without its method and name."""
+        return Rule(
+            self.scopes,
+            self.roles,
+            self.kinds,
+            public=self.public,
+            arguments=self.arguments,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +195,7 @@ def policy_of(
                 f"There are two rules for {one.method!r} of {one.name!r}.",
                 "Keep one of them.",
             )
-        found[one.method, one.name] = Rule(one.scopes, one.roles, one.kinds, public=one.public)
+        found[one.method, one.name] = one.rule
     return Policy(base=base or Rule(), rules=found, **more)
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from doorward.correlation_id import new_correlation_id
 from doorward.errors import MissingToken, NotPermitted, RequestRefused, ScopeMissing, Unavailable
+from doorward.guard.arguments import decide_message
 from doorward.guard.audit import events as audit
 from doorward.guard.http.bearer import read_bearer, require_token
 from doorward.guard.http.request_headers import RequestHeaders, read_headers
 from doorward.guard.http.responses import Response, refusal_answer
-from doorward.guard.refusals import KindNotAllowed, UnknownName
+from doorward.guard.refusals import ArgumentRefused, KindNotAllowed, UnknownName
 from doorward.identity import Identity
 from doorward.policy import Decision, Operation, Policy
 from doorward.wire.asgi import Scope
@@ -160,6 +161,10 @@ class Pipeline:
             raise NotPermitted("nothing to decide on")
         decision = policy.decide(identity, operation)
         request.scopes = decision.scopes
+        if decision.conditions:
+            decision = decide_message(
+                decision, identity, operation, request.envelope, request.scope["headers"]
+            )
         if not decision.allowed:
             raise self._refusal_of(request, decision, operation, identity)
 
@@ -253,6 +258,10 @@ def _refusal_of(decision: Decision, operation: Operation, identity: Identity) ->
         return ScopeMissing(f"{what}: scopes={held}, want {wanted}", decision.scopes)
     if decision.reason == "kind-not-allowed":
         return KindNotAllowed(f"{what}: kind={identity.kind}, want one of {sorted(decision.kinds)}")
+    if decision.reason == "argument-refused":
+        # The value can be a secret, and the expectation says enough.
+        told = f"{ArgumentRefused.public} {decision.expected}".strip()
+        return ArgumentRefused(f"{what}: {decision.expected}", description=told)
     if decision.reason == "role-missing":
         held, wanted = sorted(identity.roles), sorted(decision.roles)
         return NotPermitted(f"{what}: roles={held}, want one of {wanted}")

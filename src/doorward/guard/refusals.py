@@ -76,6 +76,14 @@ class KindNotAllowed(NotPermitted):
     hint = "Add the caller's kind to kinds of the rule, if it may use this operation."
 
 
+class ArgumentRefused(NotPermitted):
+    """An argument of the call does not meet the condition that the rule has for it."""
+
+    code = "argument-refused"
+    public = "You may use this operation, but not with these arguments."
+    hint = "Call it with arguments that the rule admits; `doorward why` shows its conditions."
+
+
 class UnknownName(RequestRefused):
     """No rule names this tool, prompt or resource, so nobody may use it."""
 

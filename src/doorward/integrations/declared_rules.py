@@ -336,6 +336,8 @@ class DeclaredPolicy(Policy):
             more = self._operator_policy.requirement(other)
             if more is not None:
                 requirement = _with_requirements(requirement, more.scopes, more.roles, more.kinds)
+                both = dict.fromkeys((*requirement.conditions, *more.conditions))
+                requirement = replace(requirement, conditions=tuple(both))
         if self._decide_added_for_stranger(operation, added).allowed:
             return replace(requirement, scopes=frozenset(), roles=(), kinds=EVERY_KIND, public=True)
         for rule in added.rules:
@@ -390,6 +392,7 @@ class DeclaredPolicy(Policy):
 # If both sides refuse, the higher number is reported: refusals that no scope can fix come first.
 _PRECEDENCE = {
     "allowed": 0,
+    "argument-refused": 1,
     "role-missing": 1,
     "scope-missing": 2,
     "kind-not-allowed": 3,
@@ -419,7 +422,8 @@ def _with_requirements(
 def _combine(one: Decision, other: Decision) -> Decision:
     reported = one if _PRECEDENCE[one.reason] >= _PRECEDENCE[other.reason] else other
     scopes = one.scopes | other.scopes
+    conditions = tuple(dict.fromkeys((*one.conditions, *other.conditions)))
+    if scopes == reported.scopes and conditions == reported.conditions:
+        return reported
     # All scopes at once: otherwise a client asks its user once for each missing scope.
-    return (
-        reported if scopes == reported.scopes else msgspec.structs.replace(reported, scopes=scopes)
-    )
+    return msgspec.structs.replace(reported, scopes=scopes, conditions=conditions)

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity, Kind
+from doorward.policy.conditions import RuleConditions, conditions_of
 from doorward.policy.rule_index import RuleIndex, require_public_by_name, require_valid_rule
 from doorward.policy.rules import EVERY, EVERY_KIND, STRANGERS_CONVERSATION, Operation, Rule
 from doorward.wire.oauth.scope import parse_scope
@@ -20,6 +21,7 @@ Reason = Literal[
     "kind-not-allowed",
     "scope-missing",
     "role-missing",
+    "argument-refused",
     "no-caller",
 ]
 
@@ -29,7 +31,8 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     The decision, with everything that the operation needs and not only what is missing.
 
     Told one missing scope at a time, a client would ask its user once for each. ``kinds`` are the
-    kinds of callers that the operation admits.
+    kinds of callers that the operation admits. With ``conditions``, it is allowed for some arguments:
+    ``decide_arguments`` decides for those of a call. ``expected`` is what an argument does not meet.
     """
 
     allowed: bool
@@ -37,6 +40,24 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     scopes: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
     kinds: frozenset[Kind] = EVERY_KIND
+    conditions: tuple[RuleConditions, ...] = ()
+    expected: str = ""
+
+
+def decide_arguments(
+    decision: Decision, identity: Identity | None, operation: Operation, params: Mapping[str, Any]
+) -> Decision:
+    """Return ``decision``, or a refusal if ``params`` of the operation do not meet its conditions."""
+    if not decision.allowed or not decision.conditions:
+        return decision
+    for one in decision.conditions:
+        unmet = None if identity is None else one.unmet(identity, operation, params)
+        if identity is None or unmet is not None:
+            expected = "" if unmet is None else f'The argument "{unmet.argument}" {unmet.expected}.'
+            return msgspec.structs.replace(
+                decision, allowed=False, reason="argument-refused", expected=expected
+            )
+    return decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +70,7 @@ class Requirement:
     kinds: frozenset[Kind] = EVERY_KIND
     # Whether callers without a token may do it.
     public: bool = False
+    conditions: tuple[RuleConditions, ...] = ()
 
 
 _Refused = Literal["unknown-operation", "no-template-fits", "uri-not-normal"]
@@ -83,7 +105,7 @@ class Policy:
 
     Raises:
         ConfigurationError: with reason ``not-a-scope``, ``not-an-operation``, ``uri-not-normal``,
-            ``public-not-by-name`` or ``kinds-exclude-everybody``.
+            ``public-not-by-name``, ``argument-schema`` or ``kinds-exclude-everybody``.
     """
 
     def __init__(
@@ -109,8 +131,11 @@ class Policy:
             _require_common_kind(base, rule)
         # Names come from the peer, so no cache is keyed by name: it would grow with every invented
         # name. The needs of each rule are computed here, once.
+        conditions_of("", "", base)
         self._base = self._combine([])
-        self._rule_index = RuleIndex({key: self._combine([one]) for key, one in self.rules.items()})
+        self._rule_index = RuleIndex(
+            {key: self._combine([one], conditions_of(*key, one)) for key, one in self.rules.items()}
+        )
         self._named = {
             key: _PUBLIC if rule.public else _combine_needs(self._rule_index.lookup(*key).entries)
             for key, rule in self.rules.items()
@@ -120,7 +145,7 @@ class Policy:
         """
         Return whether ``identity`` may do ``operation``, and all that the operation needs.
 
-        ``None`` is a caller without a token. Does not look at arguments.
+        ``None`` is a caller without a token. Does not look at arguments: ``decide_arguments`` does.
 
         Spec: MCP 2026-07-28 authorization §Scope Challenge Handling
         """
@@ -215,11 +240,12 @@ class Policy:
             return entries[0]
         return _combine_needs(entries) if entries else self._base
 
-    def _combine(self, rules: list[Rule]) -> _Needs:
+    def _combine(self, rules: list[Rule], conditions: tuple[RuleConditions, ...] = ()) -> _Needs:
         every = [self.base, *rules]
         scopes = frozenset[str]().union(*(rule.scopes for rule in every))
         role_sets = tuple(rule.roles for rule in every if rule.roles)
-        return _needs(scopes, role_sets, EVERY_KIND.intersection(*(rule.kinds for rule in every)))
+        kinds = EVERY_KIND.intersection(*(rule.kinds for rule in every))
+        return _needs(scopes, role_sets, kinds, conditions)
 
 
 def _required(operation: Operation, needs: _Needs | _Refused) -> Requirement | None:
@@ -230,20 +256,30 @@ def _required(operation: Operation, needs: _Needs | _Refused) -> Requirement | N
 
 def _requirement(operation: Operation, needs: _Needs) -> Requirement:
     return Requirement(
-        operation, needs.scopes, needs.role_sets, needs.kinds, public=needs is _PUBLIC
+        operation,
+        needs.scopes,
+        needs.role_sets,
+        needs.kinds,
+        public=needs is _PUBLIC,
+        conditions=needs.allowed.conditions,
     )
 
 
 def _combine_needs(some: list[_Needs]) -> _Needs:
     scopes = frozenset[str]().union(*(one.scopes for one in some))
     role_sets = tuple(dict.fromkeys(roles for one in some for roles in one.role_sets))
-    return _needs(scopes, role_sets, EVERY_KIND.intersection(*(one.kinds for one in some)))
+    conditions = dict.fromkeys(each for one in some for each in one.allowed.conditions)
+    kinds = EVERY_KIND.intersection(*(one.kinds for one in some))
+    return _needs(scopes, role_sets, kinds, tuple(conditions))
 
 
 def _needs(
-    scopes: frozenset[str], role_sets: tuple[frozenset[str], ...], kinds: frozenset[Kind]
+    scopes: frozenset[str],
+    role_sets: tuple[frozenset[str], ...],
+    kinds: frozenset[Kind],
+    conditions: tuple[RuleConditions, ...],
 ) -> _Needs:
-    allowed = Decision(True, "allowed", scopes, _named(role_sets), kinds)
+    allowed = Decision(True, "allowed", scopes, _named(role_sets), kinds, conditions)
     return _Needs(scopes, role_sets, kinds, allowed)
 
 

@@ -74,6 +74,8 @@ class Row:
     contained_in: Mapping[str, frozenset[str]] = field(default_factory=dict)
     # Whether callers without a token may do it too.
     public: bool = False
+    # The conditions for arguments, all of which must be met, each as JSON.
+    arguments: frozenset[str] = frozenset()
 
     @property
     def title(self) -> str:
@@ -90,12 +92,14 @@ class Row:
         Return whether ``other`` admits everybody whom this row admits.
 
         This is exact: callers of this row meet a clause of ``other`` if and only if one clause of
-        this row is a subset of it.
+        this row is a subset of it. Conditions for arguments are compared by their text: a changed one
+        counts as wider.
         """
         if self.public or other.public:
             return other.public
         return (
             self.kinds <= other.kinds
+            and self.arguments >= other.arguments
             and _implies(self._scope_clauses(), other._scope_clauses())
             and _implies(frozenset(self.roles), frozenset(other.roles))
         )
@@ -163,6 +167,7 @@ def _combine(rows: Iterable[Row], method: str, name: str) -> Row:
         kinds=EVERY_KIND.intersection(*(row.kinds for row in every)),
         contained_in={scope: broad for row in every for scope, broad in row.contained_in.items()},
         public=all(row.public for row in every),
+        arguments=frozenset[str]().union(*(row.arguments for row in every)),
     )
 
 
@@ -206,6 +211,7 @@ def row_of(policy: Policy, needs: Requirement) -> Row:
         kinds=needs.kinds,
         contained_in={scope: policy.containing(scope) for scope in needs.scopes},
         public=needs.public,
+        arguments=frozenset(one.arguments.text for one in needs.conditions),
     )
 
 
@@ -221,4 +227,6 @@ def who(row: Row) -> str:
         for scope in sorted(row.scopes)
     )
     roles = " and ".join(" or ".join(sorted(roles)) for roles in row.roles)
-    return f"{kinds}{f' with {scopes}' if scopes else ''}{f', as {roles}' if roles else ''}"
+    who_may = f"{kinds}{f' with {scopes}' if scopes else ''}{f', as {roles}' if roles else ''}"
+    arguments = " and ".join(sorted(row.arguments))
+    return f"{who_may}{f', if the arguments match {arguments}' if arguments else ''}"

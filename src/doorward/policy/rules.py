@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from doorward.errors import ConfigurationError
 from doorward.identity import Kind
+from doorward.policy.argument_conditions import ArgumentConditions
 
 # The name that stands for every operation of a method that has no rule of its own.
 EVERY = "*"
@@ -28,14 +29,20 @@ class Rule:
     ``Rule(public=True)`` lets everybody in, also callers without a token. It is only for one tool,
     prompt or resource by its exact name, and the base rule does not hold for it.
 
+    ``arguments`` has a condition for each argument that a call must have, as a JSON Schema:
+    ``Rule(arguments={"amount": {"type": "integer", "maximum": 100}})``. ``{"claim": "sub"}`` is the
+    caller's own value. For a resource template, arguments are its variables.
+
     Raises:
-        ConfigurationError: with reason ``not-a-kind`` or ``public-with-conditions``.
+        ConfigurationError: with reason ``not-a-kind``, ``public-with-conditions`` or
+            ``argument-schema``.
     """
 
     scopes: frozenset[str]
     roles: frozenset[str]
     kinds: frozenset[Kind]
     public: bool
+    arguments: ArgumentConditions | None
 
     def __init__(
         self,
@@ -44,15 +51,18 @@ class Rule:
         kinds: Collection[Kind] | Kind = (),
         *,
         public: bool = False,
+        arguments: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         object.__setattr__(self, "scopes", _names(scopes))
         object.__setattr__(self, "roles", _names(roles))
         object.__setattr__(self, "kinds", _kinds(kinds))
         object.__setattr__(self, "public", public)
-        if public and (self.scopes or self.roles or _names(kinds)):
+        conditions = ArgumentConditions(arguments) if arguments else None
+        object.__setattr__(self, "arguments", conditions)
+        if public and (self.scopes or self.roles or _names(kinds) or arguments):
             raise ConfigurationError(
                 "public-with-conditions",
-                "A public rule has scopes, roles or kinds, which a caller without a token cannot have.",
+                "A public rule has scopes, roles, kinds or conditions for arguments.",
                 "Leave out public=True, or the conditions.",
             )
 

@@ -166,6 +166,8 @@ def _plain(row: Row) -> dict[str, Any]:
     }
     if row.public:
         entry["public"] = True
+    if row.arguments:
+        entry["arguments"] = sorted(row.arguments)
     contained = {scope: sorted(broad) for scope, broad in row.contained_in.items() if broad}
     return {**entry, "contained_in": dict(sorted(contained.items()))} if contained else entry
 
@@ -212,4 +214,5 @@ def _read(method: str, name: str, entry: Mapping[str, Any]) -> Row:
             scope: frozenset(broad) for scope, broad in entry.get("contained_in", {}).items()
         },
         public=entry.get("public", False) is True,
+        arguments=frozenset(entry.get("arguments", ())),
     )

@@ -1,20 +1,23 @@
 """Explains one decision, step by step, in the order in which it is made."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from doorward.identity import Identity
-from doorward.policy.decide import Decision, Policy, Requirement
+from doorward.policy.conditions import RuleConditions
+from doorward.policy.decide import Decision, Policy, Requirement, decide_arguments
 from doorward.policy.rules import EVERY_KIND, Operation
 from doorward.wire.resource_uri import normal_form
 
-Question = Literal["rule", "kind", "scope", "role"]
+Question = Literal["rule", "kind", "scope", "role", "argument"]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """
-    One check of a decision. ``passed`` is ``None`` if an earlier check had already failed.
+    One check of a decision. ``passed`` is ``None`` if nobody asked: an earlier check had already failed,
+    or it is about arguments and none are given.
 
     ``wanted`` is what the check needs, ``found`` what the caller has; both are sentence fragments.
     """
@@ -33,9 +36,16 @@ class Explanation:
     steps: tuple[Step, ...]
 
 
-def explain(policy: Policy, identity: Identity, operation: Operation) -> Explanation:
+def explain(
+    policy: Policy,
+    identity: Identity,
+    operation: Operation,
+    arguments: Mapping[str, Any] | None = None,
+) -> Explanation:
     """
     Return the decision of ``policy.decide``, and the steps that lead to it.
+
+    With ``arguments``, it is the decision for a call with them.
 
     The steps have the order of the checks. Steps after the first failed check are marked as not
     asked. Each scope and each set of roles is a separate step.
@@ -47,6 +57,12 @@ def explain(policy: Policy, identity: Identity, operation: Operation) -> Explana
     steps = [Step("rule", "a rule", _rule(policy, operation), passed=True), _kind(needs, identity)]
     steps += [_scope(policy, identity, scope) for scope in sorted(needs.scopes)]
     steps += [_role(roles, identity) for roles in needs.roles]
+    params = {"arguments": arguments}
+    if arguments is not None or operation.method.startswith("resources/"):
+        decision = decide_arguments(decision, identity, operation, params)
+        steps += _arguments(needs.conditions, identity, operation, params)
+    else:
+        steps += _arguments(needs.conditions, identity, operation, None)
     return Explanation(decision, tuple(_mark_skipped(steps)))
 
 
@@ -92,6 +108,25 @@ def _role(roles: frozenset[str], identity: Identity) -> Step:
     held = sorted(roles & identity.roles)
     wanted = " or ".join(sorted(roles))
     return Step("role", wanted, held[0] if held else "none of them", passed=bool(held))
+
+
+def _arguments(
+    conditions: tuple[RuleConditions, ...],
+    identity: Identity,
+    operation: Operation,
+    params: Mapping[str, Any] | None,
+) -> Iterator[Step]:
+    for one in conditions:
+        unmet = None if params is None else one.unmet(identity, operation, params)
+        for name, expected in one.arguments.expectations():
+            wanted = f"{name} {expected}"
+            if params is None:
+                yield Step("argument", wanted, "not given", passed=None)
+            elif unmet is None or unmet.argument != name:
+                yield Step("argument", wanted, "met", passed=True)
+            else:
+                yield Step("argument", wanted, f"{name} {unmet.expected}", passed=False)
+                break
 
 
 def _mark_skipped(steps: list[Step]) -> list[Step]:

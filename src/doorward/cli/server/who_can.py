@@ -20,6 +20,7 @@ from doorward.testing.permissions import read_changes, write_permissions
 EPILOG = examples(
     "doorward who-can shop.main:guard",
     "doorward who-can shop.main:guard --markdown > permissions.md",
+    "doorward who-can doorward.toml",
     "doorward who-can shop.main:guard --write tests/permissions.json",
     "doorward who-can shop.main:guard --check tests/permissions.json",
 )
@@ -104,13 +105,19 @@ def _print(output: Output, matrix: Any, *, markdown: bool) -> None:
     if output.as_json:
         output.document(document_of(matrix))
         return
-    rows = [_cells(row.title, row) for row in matrix.rows]
+    rows: list[tuple[str, ...]] = [_cells(row.title, row) for row in matrix.rows]
     rows.append(_cells("(what describes the server)", matrix.conversation))
     rows.append(_cells("(everything else)", matrix.rest))
+    headings: tuple[str, ...] = HEADINGS
+    # Most policies have no such conditions, and the column is wide.
+    if any(row.arguments for row in matrix.rows):
+        headings = (*HEADINGS, "ARGUMENTS")
+        told = [" and ".join(sorted(row.arguments)) or "-" for row in matrix.rows]
+        rows = [(*cells, one) for cells, one in zip(rows, [*told, "-", "-"], strict=True)]
     if not markdown:
-        output.rows(HEADINGS, rows)
+        output.rows(headings, rows)
         return
-    lines = [HEADINGS, tuple("---" for _ in HEADINGS), *rows]
+    lines = [headings, tuple("---" for _ in headings), *rows]
     for line in lines:
         output.text("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |")
 

@@ -1,11 +1,13 @@
 """``doorward why``: one policy decision, explained step by step."""
 
 import asyncio
+import json
 import sys
 from typing import Annotated, Any
 
 import typer
 
+from doorward.cli.client.tool_arguments import parse_arguments
 from doorward.cli.exit_codes import ExitCode
 from doorward.cli.options import AsJson, examples
 from doorward.cli.output import Output
@@ -25,6 +27,7 @@ from doorward.tokens.jwt.identity_from_claims import read_identity
 EPILOG = examples(
     "doorward why alice refund --at shop.main:guard --scopes mcp:read,refunds --roles clerk",
     "doorward why - refund --at shop.main:guard < token.txt",
+    "doorward why alice refund --at doorward.toml --argument amount=200",
     "doorward why nightly-job refund --at shop.main:guard --kind service --scopes refunds",
 )
 
@@ -43,7 +46,8 @@ def why(
         str,
         typer.Option(
             metavar="MODULE:NAME",
-            help="An MCP server, an ASGI application or a Guard, such as shop.main:app.",
+            help="An MCP server, an ASGI application or a Guard, such as shop.main:app; or a"
+            " configuration file, such as doorward.toml.",
         ),
     ],
     scopes: Annotated[str, typer.Option(help="The caller's scopes, separated by commas.")] = "",
@@ -54,6 +58,12 @@ def why(
     method: Annotated[
         str, typer.Option(help="The MCP method: tools/call, prompts/get or resources/read.")
     ] = "tools/call",
+    argument: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An argument of the call, as name=value or name:=JSON; give one option for each."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """
@@ -71,7 +81,8 @@ def why(
             caller = _from_token(output, verifier)
         else:
             caller = _described(user, scopes, roles, kind)
-        told = explain(policy, caller, Operation(method, name))
+        operation = Operation(method, name)
+        told = explain(policy, caller, operation, _arguments(policy, operation, argument))
     except RequestRefused as refusal:
         _print_refusal(output, refusal)
         raise typer.Exit(ExitCode.REFUSED) from None
@@ -101,6 +112,15 @@ def _described(user: str, scopes: str, roles: str, kind: str) -> Any:
         expires_at=0,
         kind=known,
     )
+
+
+def _arguments(policy: Any, operation: Operation, words: list[str] | None) -> Any:
+    """Return the arguments in ``words``, read by the types that the rule's conditions name."""
+    if words is None:
+        return None
+    needs = policy.requirement(operation)
+    schemas = [json.loads(one.arguments.text) for one in needs.conditions] if needs else []
+    return parse_arguments(words, {"properties": {k: v for one in schemas for k, v in one.items()}})
 
 
 def _words(text: str) -> frozenset[str]:
@@ -178,6 +198,10 @@ def _answer(decision: Any) -> str:
         return f'response: 403 insufficient_scope with scope="{scopes}"; a client may request it'
     if decision.reason in ("kind-not-allowed", "role-missing"):
         return "response: 403 without an error code; no scope would change that"
+    if decision.reason == "argument-refused":
+        return f"response: 403 without an error code. {decision.expected}"
+    if decision.allowed and decision.conditions:
+        return "a call with other arguments can be refused"
     if decision.reason == "unknown-operation":
         return "response: no such tool, prompt or resource"
     return ""

@@ -31,6 +31,7 @@ from doorward.config.reading.kinds import (
     Flag,
     Items,
     JsonFile,
+    JsonSchema,
     Moment,
     Named,
     Number,
@@ -262,6 +263,11 @@ _RULE = (
     Setting("roles", WORDS, "The roles of which a caller must have one."),
     Setting("kinds", Items(Choice(tuple(sorted(EVERY_KIND))), frozenset), "Who may come at all."),
     Setting("public", Flag(), "Whether callers without a token may use it; by exact name only."),
+    Setting(
+        "arguments",
+        Named(JsonSchema()),
+        "A JSON Schema for each argument that a call must have, or the claim that it must equal.",
+    ),
 )
 RULE = Table(_RULE, Rule)
 

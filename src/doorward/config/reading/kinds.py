@@ -197,6 +197,20 @@ class JsonFile(Kind):
 
 
 @dataclass(frozen=True)
+class JsonSchema(Kind):
+    """A JSON Schema, written as a table. What uses it checks its keywords."""
+
+    def read(self, value: Any, place: Place) -> Mapping[str, Any]:
+        """Return the schema."""
+        require_type(value, dict, place, '{ type = "integer", maximum = 100 }')
+        return dict(value)
+
+    def schema(self) -> Schema:
+        """Return the schema of a table."""
+        return {"type": "object", "minProperties": 1}
+
+
+@dataclass(frozen=True)
 class Checked(Kind):
     """A text that ``check`` accepts; it raises ``ValueError`` for another."""
 

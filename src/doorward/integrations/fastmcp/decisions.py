@@ -38,7 +38,7 @@ from doorward.integrations.mcp_sdk.adapter import (
     SdkRequest,
     current_sdk_request,
 )
-from doorward.policy import Decision, Operation
+from doorward.policy import Decision, Operation, decide_arguments
 
 _CALL, _GET, _READ = "tools/call", "prompts/get", "resources/read"
 # The page that shows what a tool returned. Its URI is the same on every server.
@@ -57,6 +57,7 @@ class _Admitted(NamedTuple):
 
     own: _Place | None = None
     inner_calls: frozenset[_Place] = frozenset()
+    arguments: Any = None
 
 
 _NOT_ADMITTED = _Admitted()
@@ -92,7 +93,8 @@ def authorize_inner_calls(server: FastMCP[Any]) -> None:
 def _authorized_run(server: FastMCP[Any], method: str, run: Callable[..., Awaitable[Any]]) -> Any:
     @wraps(run)
     async def decided(name: str, *given: Any, **options: Any) -> Any:
-        admitted = await _admit(server, method, str(name), options.get("version"))
+        arguments = given[0] if given else options.get("arguments")
+        admitted = await _admit(server, method, str(name), options.get("version"), arguments)
         if admitted is None:
             return await run(name, *given, **options)
         token = _admitted.set(admitted)
@@ -168,7 +170,9 @@ def _require_no_caller() -> None:
         raise ToolError("A background task cannot use other components of its server.")
 
 
-async def _admit(server: FastMCP[Any], method: str, name: str, version: Any) -> _Admitted | None:
+async def _admit(
+    server: FastMCP[Any], method: str, name: str, version: Any, arguments: Any
+) -> _Admitted | None:
     """
     Return the calls that this decision allows; ``None`` if nothing has to be decided.
 
@@ -177,18 +181,20 @@ async def _admit(server: FastMCP[Any], method: str, name: str, version: Any) -> 
     """
     current = _current_request(server)
     here, known = (id(server), method, name), _admitted.get()
-    if current is None or here == known.own:
+    # A tool can call itself with other arguments, for which its rule can have conditions.
+    if current is None or (here == known.own and arguments == known.arguments):
         return None
     component = await _resolved(server, method, name, version)
     decision = _component_decision(current, component)
     if here not in known.inner_calls:
-        decision = await _decide(current, server, method, name, component)
+        decision = await _decide(current, server, method, name, component, {"arguments": arguments})
     elif not decision.allowed:
         # Its public name was allowed, so the last snapshot is out of date.
         await current.names.reload()
     if not decision.allowed:
         raise _refused(current.sdk_request, method, name, decision)
-    return _Admitted(here, frozenset(_inner_calls(current.names, method, name, component)))
+    inner_calls = frozenset(_inner_calls(current.names, method, name, component))
+    return _Admitted(here, inner_calls, arguments)
 
 
 def _refused(current: SdkRequest, method: str, name: str, decision: Decision) -> FastMCPError:
@@ -221,16 +227,31 @@ async def _resolved(server: FastMCP[Any], method: str, name: str, version: Any) 
 
 
 async def _decide(
-    current: _CurrentRequest, server: FastMCP[Any], method: str, name: str, component: Any
+    current: _CurrentRequest,
+    server: FastMCP[Any],
+    method: str,
+    name: str,
+    component: Any,
+    params: Mapping[str, Any] | None = None,
 ) -> Decision:
-    """Return whether the caller may use the component by one of its public names."""
+    """
+    Return whether the caller may use the component by one of its public names.
+
+    Without ``params``, as in lists, it is enough that some arguments are allowed.
+    """
     (caller, policy, _), names = current
     own_rules = _component_decision(current, component)
     if not own_rules.allowed:
         return own_rules
     decision: Decision | None = None
     for spellings in await _public(names, server, method, name, component):
-        decisions = [policy.decide(caller, Operation(method, one)) for one in spellings]
+        operations = [Operation(method, one) for one in spellings]
+        decisions = [policy.decide(caller, one) for one in operations]
+        if params is not None:
+            decisions = [
+                decide_arguments(decision, caller, one, params)
+                for decision, one in zip(decisions, operations, strict=True)
+            ]
         decision = next((one for one in decisions if not one.allowed), decisions[0])
         if decision.allowed:
             return decision

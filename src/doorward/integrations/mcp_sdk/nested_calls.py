@@ -11,7 +11,7 @@ from mcp.server.mcpserver.exceptions import MCPServerError, ResourceError, ToolE
 
 from doorward.integrations.declared_rules import DeclaredPolicy
 from doorward.integrations.mcp_sdk.adapter import SdkRequest, current_sdk_request
-from doorward.policy import Operation
+from doorward.policy import Operation, decide_arguments
 
 # Whether a component runs already. The first call is the request, which the guard has decided.
 _running: ContextVar[bool] = ContextVar("doorward_running", default=False)
@@ -56,7 +56,13 @@ def _authorized_run(
         request = _nested_request(server)
         if request is not None:
             operation = Operation(method, str(name))
-            decision = request.policy.decide(request.caller, operation)
+            arguments = given[0] if given else options.get("arguments")
+            decision = decide_arguments(
+                request.policy.decide(request.caller, operation),
+                request.caller,
+                operation,
+                {"arguments": arguments},
+            )
             if not decision.allowed:
                 refusal, correlation_id = request.refuse(operation, decision)
                 raise error(f"{refusal.description} ({refusal.code}, {correlation_id})")
