@@ -8,13 +8,31 @@ import pytest
 
 from doorward.doctor.evidence.evidence import Evidence
 from doorward.doctor.evidence.inside import InsideView
+from doorward.doctor.evidence.redaction import Redactor
 from doorward.doctor.findings.catalog import FINDINGS
+from doorward.doctor.findings.finding import Blame
 from doorward.doctor.hops.ladder import LADDER
 from doorward.doctor.hops.resource_metadata import places
+from doorward.doctor.report.report import build_report
 from doorward.doctor.rules.all_rules import RULES
-from tests.doctor.broken import before_sign_in, clients, discovery, inside, reaching, signed_in
+from doorward.doctor.rules.client_settings import is_inexact
+from tests.doctor.broken import (
+    before_sign_in,
+    client_settings,
+    clients,
+    discovery,
+    inside,
+    reaching,
+    signed_in,
+)
 from tests.doctor.broken.broken import Broken
-from tests.doctor.healthy import HEALTHY, only_client_documents, only_pre_registered
+from tests.doctor.healthy import (
+    HEALTHY,
+    only_client_documents,
+    only_pre_registered,
+    plain,
+    resource_metadata,
+)
 from tests.doctor.simulated_issuer import PRE_REGISTERED
 from tests.doctor.world import codes, examined
 from tests.ledger import proves
@@ -24,6 +42,7 @@ BROKEN = (
     *discovery.SET.broken,
     *before_sign_in.SET.broken,
     *signed_in.SET.broken,
+    *client_settings.SET.broken,
     *clients.SET.broken,
     *inside.SET.broken,
 )
@@ -96,3 +115,36 @@ async def test_a_healthy_set_up_is_healthy_from_inside_too(build: object) -> Non
     world.inside = InsideView(resource_metadata=document)
 
     assert codes(await examined(world)) == []
+
+
+def test_a_resource_that_only_strict_clients_refuse_is_a_remark_and_no_finding() -> None:
+    same = "https://mcp.example/mcp"
+    assert is_inexact("https://mcp.example", same)
+    assert is_inexact(same + "/", same)
+    assert not is_inexact(same, same)
+    assert not is_inexact("https://mcp.example", "https://mcp.example/")
+    assert not is_inexact("https://other.example", same)
+
+
+async def test_the_report_names_clients_that_refuse_a_parent_as_the_resource() -> None:
+    world = plain()
+    resource_metadata(world, resource="https://mcp.example")
+    found = await examined(world)
+    assert codes(found) == []
+    report = build_report(found.evidence, found.reached, (), LADDER, Redactor())
+    assert any("VS Code" in remark for remark in report.remarks)
+
+
+async def test_a_healthy_set_up_answers_every_sentence_with_a_finding_that_blames_no_server() -> (
+    None
+):
+    found = await examined(plain(), saw=("something that no rule knows",))
+    assert codes(found) == ["nothing-wrong-from-outside"]
+    assert found.diagnoses[0].blame is Blame.UNSURE
+
+
+async def test_a_finding_that_only_browsers_meet_explains_no_sentence_of_another_client() -> None:
+    world = plain()
+    world.on("OPTIONS", world.mcp, lambda _request: httpx2.Response(401))
+    found = await examined(world, saw=("OAuth state not found",), persona="inspector")
+    assert codes(found) == ["cors-preflight-refused", "client-lost-state"]

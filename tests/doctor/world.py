@@ -36,6 +36,8 @@ class World:
     addresses: dict[str, Sequence[str]] = field(default_factory=dict)
     every: Handler | None = None
     seen: list[httpx2.Request] = field(default_factory=list)
+    now: float = 0.0
+    """The doctor's clock, in seconds; handlers advance it where an answer takes long."""
     tokens: set[str] = field(default_factory=set)
     """Access tokens that the MCP server accepts."""
     issuers: dict[str, Any] = field(default_factory=dict)
@@ -171,7 +173,9 @@ async def examined(world: World, *, saw: tuple[str, ...] = (), **plan: Any) -> E
 
 def probe_of(world: World, budget: Budget | None = None, plan: Plan | None = None) -> Probe:
     """Return a probe whose network is ``world``."""
-    network = Network(world.resolve, lambda policy: SimulatedTransport(world, policy))
+    network = Network(
+        world.resolve, lambda policy: SimulatedTransport(world, policy), lambda: world.now
+    )
     return Probe(world.mcp, network, budget or Budget(), plan)
 
 

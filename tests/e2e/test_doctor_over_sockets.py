@@ -214,6 +214,14 @@ def the_token_endpoint_refuses_the_client_that_it_registered(made: SetUp) -> Non
 
 
 def the_server_refuses_the_token_of_its_own_issuer(made: SetUp) -> None:
+    def refused(asked: Asked) -> Answer:
+        challenge = made.challenge + (', error="invalid_token"' if asked.token else "")
+        return made.refusal(WWW_Authenticate=challenge)
+
+    made.server.on("POST", "/mcp", refused)
+
+
+def something_removes_the_token(made: SetUp) -> None:
     made.server.on("POST", "/mcp", lambda _asked: made.refusal())
 
 
@@ -239,6 +247,7 @@ def the_issuer_refuses_a_scope_that_it_lists(made: SetUp) -> None:
             Blame.ISSUER,
         ),
         (the_server_refuses_the_token_of_its_own_issuer, "fresh-token-refused", Blame.SERVER),
+        (something_removes_the_token, "token-may-not-arrive", Blame.UNSURE),
         (the_issuer_refuses_a_scope_that_it_lists, "scope-refused", Blame.UNSURE),
     ],
 )

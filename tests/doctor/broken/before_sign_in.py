@@ -147,6 +147,37 @@ def keycloak_trusts_no_host() -> World:
     return world
 
 
+@SET.gives("registration-blocked", Blame.PROXY)
+def a_firewall_challenges_registrations() -> World:
+    world = plain()
+    stopped = page(403, "<!doctype html><title>Just a moment...</title>", cf_mitigated="challenge")
+    world.on("POST", REGISTER, stopped)
+    return world
+
+
+@SET.gives("registration-limited", Blame.ISSUER)
+def registrations_are_counted_by_address() -> World:
+    world = plain()
+    world.on("POST", REGISTER, lambda _request: json_answer({"error": "too_many_requests"}, 429))
+    return world
+
+
+@SET.gives("registration-refused", Blame.ISSUER, sign_in="paste")
+def public_clients_are_refused() -> World:
+    world = plain()
+    said = "token_endpoint_auth_method none is not allowed"
+    refused = {"error": "invalid_client_metadata", "error_description": said}
+    world.on("POST", REGISTER, lambda _request: json_answer(refused, 400))
+    return world
+
+
+@SET.gives("registration-fails", Blame.ISSUER, sign_in="paste")
+def a_registration_has_no_client_id() -> World:
+    world = plain()
+    world.on("POST", REGISTER, lambda _request: json_answer({"id": "42"}, 201))
+    return world
+
+
 @SET.gives("registration-fails", Blame.ISSUER, sign_in="paste")
 def registration_crashes() -> World:
     world = plain()

@@ -29,6 +29,28 @@ def _when(world: World, applies: Callable[[str], bool], answer: httpx2.Response)
     return world
 
 
+def _late(url: str) -> World:
+    world = plain()
+    inner = world.routes["GET", url]
+
+    def answer(request: httpx2.Request) -> object:
+        world.now += 12.0
+        return inner(request)
+
+    world.on("GET", url, answer)  # type: ignore[arg-type]
+    return world
+
+
+@SET.gives("metadata-slow", Blame.SERVER)
+def the_resource_metadata_comes_after_twelve_seconds() -> World:
+    return _late(PATH)
+
+
+@SET.gives("issuer-metadata-slow", Blame.ISSUER)
+def the_issuers_metadata_comes_after_twelve_seconds() -> World:
+    return _late("https://login.example/.well-known/oauth-authorization-server")
+
+
 @SET.gives("challenge-missing", Blame.SERVER)
 def a_401_without_a_header() -> World:
     world = plain()

@@ -164,6 +164,13 @@ def a_bot_rule_stops_every_request() -> World:
 
 
 @SET.gives("backend-away", Blame.UNSURE)
+def a_tunnel_is_not_running() -> World:
+    world = plain()
+    world.every = page(404, "<!doctype html>ERR_NGROK_3200", ngrok_error_code="ERR_NGROK_3200")
+    return world
+
+
+@SET.gives("backend-away", Blame.UNSURE)
 def the_backend_is_stopped() -> World:
     world = plain()
     world.every = page(502, "<html><h1>502 Bad Gateway</h1>nginx</html>", server="nginx")

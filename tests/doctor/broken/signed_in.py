@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 
 from doorward.doctor.findings.finding import Blame
+from doorward.jose.compact import decode_segment
 from tests.doctor.broken.broken import Set
 from tests.doctor.healthy import (
     issuer,
@@ -136,6 +137,13 @@ def the_token_has_no_type() -> World:
     return world
 
 
+@SET.gives("token-endpoint-reads-no-forms", Blame.ISSUER, sign_in="paste")
+def the_token_endpoint_wants_json() -> World:
+    world = plain()
+    world.on("POST", TOKEN, lambda _request: json_answer({"detail": "Unsupported media type"}, 415))
+    return world
+
+
 @SET.gives("token-answer-unreadable", Blame.ISSUER, sign_in="paste")
 def the_token_comes_as_a_form() -> World:
     world = plain()
@@ -161,7 +169,18 @@ class _Nothing(set[str]):
 
 @SET.gives("fresh-token-refused", Blame.SERVER, sign_in="paste")
 def introspection_rejects_what_the_issuer_just_made() -> World:
-    return _refusing()
+    world = _refusing()
+    for url in (world.mcp, world.mcp + "/"):
+        inner = world.routes["POST", url]
+
+        def post(request: httpx2.Request, inner: Any = inner) -> Any:
+            answer = inner(request)
+            if "authorization" in request.headers:
+                answer.headers["www-authenticate"] += ', error="invalid_token"'
+            return answer
+
+        world.on("POST", url, post)
+    return world
 
 
 @SET.gives("token-wrong-audience", Blame.ISSUER, sign_in="paste")
@@ -233,14 +252,34 @@ def a_rule_stops_authenticated_calls() -> World:
     return _calls(lambda _request: httpx2.Response(403, html=body))
 
 
-def _needs(scope: str) -> World:
+def _needs(scope: str, *, reads: str = "scope") -> World:
+    """Let calls need ``scope`` in the claim ``reads`` of the token."""
     challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
-    return _calls(lambda _request: json_answer({}, 403, {"www-authenticate": challenge}))
+
+    def answer(request: httpx2.Request) -> httpx2.Response | None:
+        claims = json.loads(decode_segment(request.headers["authorization"].split(".")[1].encode()))
+        if scope in claims.get(reads, "").split():
+            return None
+        return json_answer({}, 403, {"www-authenticate": challenge})
+
+    return _calls(answer)
 
 
 @SET.gives("scope-hint-too-small", Blame.SERVER, sign_in="paste")
 def the_call_needs_a_scope_that_nobody_named() -> World:
     return _needs("mcp:read")
+
+
+@SET.gives("step-up-refused", Blame.ISSUER, sign_in="paste")
+def the_issuer_does_not_know_the_scope_of_the_call() -> World:
+    world = _needs("mcp:read")
+    _issuer(world).known_scopes = frozenset()
+    return world
+
+
+@SET.gives("step-up-in-vain", Blame.SERVER, sign_in="paste")
+def the_server_reads_scopes_in_another_claim() -> World:
+    return _needs("mcp:read", reads="scp")
 
 
 @SET.gives("scope-not-granted", Blame.ISSUER, sign_in="paste")
@@ -259,6 +298,11 @@ def the_issuer_grants_less() -> World:
 @SET.gives("call-forbidden", Blame.SERVER, sign_in="paste")
 def a_role_is_missing() -> World:
     return _calls(lambda _request: json_answer({"detail": "forbidden"}, 403))
+
+
+@SET.gives("call-fails", Blame.SERVER, sign_in="paste")
+def the_front_page_answers_calls_with_a_token() -> World:
+    return _calls(lambda _request: httpx2.Response(200, html="<!doctype html><h1>Welcome</h1>"))
 
 
 @SET.gives("call-fails", Blame.SERVER, sign_in="paste")
@@ -444,6 +488,11 @@ def another_replica_does_not_know_the_session() -> World:
     _issuer(world).refreshes = False
     _issuer(world).lifetime = 90_000
     return world
+
+
+@SET.gives("token-may-not-arrive", Blame.UNSURE, sign_in="paste")
+def something_unseen_removes_the_token() -> World:
+    return _refusing()
 
 
 @SET.gives("token-may-not-arrive", Blame.UNSURE, sign_in="paste")

@@ -18,6 +18,7 @@ from doorward.doctor.evidence.signed_in import (
     ExpiryView,
     RefreshView,
     SignInView,
+    StepUpView,
     TokenContents,
     TokenView,
 )
@@ -220,6 +221,7 @@ class Evidence:
     token: TokenView | None = None
     contents: TokenContents | None = None
     calls: CallsView | None = None
+    step_up: StepUpView | None = None
     refresh: RefreshView | None = None
     expiry: ExpiryView | None = None
     inside: InsideView | None = None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from doorward.doctor.evidence.exchange import Exchange
+from doorward.wire.oauth.challenge import MalformedChallenge, parse_challenges
 
 SignInOutcome = Literal["code", "error", "no answer", "device", "token given"]
 
@@ -92,6 +93,41 @@ class CallsView:
         if self.modern.status == 200 or self.initialize.status not in refused:
             return self.modern
         return self.initialize
+
+    @property
+    def needed_scopes(self) -> frozenset[str]:
+        """
+        The scopes that the first call needs, as the challenge of its 403 says.
+
+        Spec: RFC 6750 §3.1
+        """
+        if self.first.status != 403:
+            return frozenset()
+        try:
+            challenges = parse_challenges(self.first.headers.get("www-authenticate", ""))
+        except MalformedChallenge:
+            return frozenset()
+        bearer = next((one.params for one in challenges if one.scheme == "bearer"), {})
+        return frozenset(bearer.get("scope", "").split())
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepUpView:
+    """
+    A second sign-in with ``scope``, and the first call with its token.
+
+    ``token`` and ``call`` are ``None`` if the sign-in did not get so far.
+    """
+
+    scope: str
+    sign_in: SignInView
+    token: TokenView | None = None
+    call: Exchange | None = None
+
+    @property
+    def works(self) -> bool:
+        """Whether the call is admitted with the new token."""
+        return self.call is not None and self.call.status not in (None, 401, 403)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from doorward.doctor.findings import (
     authorize,
     challenge,
+    client_settings,
     clients,
     connection,
     cors,
@@ -36,6 +37,7 @@ _TABLES = (
     signed_in.FINDINGS,
     inside.FINDINGS,
     given_token.FINDINGS,
+    client_settings.FINDINGS,
     clients.FINDINGS,
 )
 

@@ -167,8 +167,8 @@ FINDINGS = (
         blame=Blame.UNSURE,
         severity=Severity.STOPS,
         title="The proxy answers, and the server behind it does not.",
-        cause="The proxy gets no answer from its backend: wrong address or port, a stopped process, "
-        "or a wrong protocol.",
+        cause="The proxy or tunnel gets no answer from its backend: wrong address or port, a stopped "
+        "process or tunnel, or a wrong protocol.",
         fix="Correct the backend's address in the proxy, or start the server.",
         fixes={
             "nginx": "Read nginx's error.log: it names the upstream and why the connection failed.",
@@ -176,7 +176,7 @@ FINDINGS = (
             "Cloudflare does not reach it.",
         },
         decide="Request the backend's address from the proxy's machine.",
-        seen_as=("502 Bad Gateway", "504 Gateway Time-out"),
+        seen_as=("502 Bad Gateway", "504 Gateway Time-out", "ERR_NGROK_3200"),
     ),
     Finding(
         code="server-fails",

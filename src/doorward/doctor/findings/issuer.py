@@ -182,6 +182,17 @@ FINDINGS = (
         specs=("RFC 8414 §2",),
     ),
     Finding(
+        code="issuer-metadata-slow",
+        hop="issuer",
+        blame=Blame.ISSUER,
+        severity=Severity.SOME,
+        title="The issuer's metadata takes {seconds} s. {clients} give up before.",
+        cause="The document is made anew for each request, waits for another service, or its process "
+        "starts with the request.",
+        fix="Serve the document from memory, and keep one process running.",
+        seen_as=("Request timed out", *_SEEN),
+    ),
+    Finding(
         code="pkce-not-advertised",
         hop="issuer",
         blame=Blame.ISSUER,

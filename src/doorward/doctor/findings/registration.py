@@ -53,6 +53,46 @@ FINDINGS = (
         seen_as=_SEEN,
     ),
     Finding(
+        code="registration-refused",
+        hop="registration",
+        blame=Blame.ISSUER,
+        severity=Severity.SOME,
+        title="The issuer refuses the registration of a client on a desktop ({answer}).",
+        cause="The issuer says: {said}. The client is public, has a redirect URI at 127.0.0.1, and uses "
+        "the authorization code flow, as MCP clients do.",
+        fix="Accept token_endpoint_auth_method none and loopback redirect URIs, or register clients "
+        "by hand.",
+        fixes=_FIXES,
+        seen_as=_SEEN,
+        specs=("RFC 7591 §3.2.2", "RFC 8252 §7.3"),
+    ),
+    Finding(
+        code="registration-blocked",
+        hop="registration",
+        blame=Blame.PROXY,
+        severity=Severity.SOME,
+        title="A firewall refuses requests to the registration endpoint ({answer}).",
+        cause="The answer is a page of the edge, not of the issuer.",
+        fix="Allow POST to the registration endpoint for clients that are not browsers.",
+        fixes={
+            "cloudflare": "Add a WAF custom rule with the action Skip for the registration endpoint."
+        },
+        seen_as=_SEEN,
+        threads=("anthropics/claude-ai-mcp#49",),
+    ),
+    Finding(
+        code="registration-limited",
+        hop="registration",
+        blame=Blame.ISSUER,
+        severity=Severity.SOME,
+        title="The registration endpoint answers the first request with 429.",
+        cause="A rate limit is spent already. Hosted clients share a few addresses and register often, "
+        "so a limit per address stops all users at once.",
+        fix="Raise the limit, or do not count by address alone. Give equal registrations the same id.",
+        seen_as=("429 Too Many Requests", *_SEEN),
+        threads=("activepieces/activepieces#15016", "laravel/mcp#321"),
+    ),
+    Finding(
         code="client-documents-need-secret",
         hop="registration",
         blame=Blame.ISSUER,

@@ -170,6 +170,17 @@ FINDINGS = (
         specs=("RFC 9728 §3.3",),
     ),
     Finding(
+        code="metadata-slow",
+        hop="resource-metadata",
+        blame=Blame.SERVER,
+        severity=Severity.SOME,
+        title="The resource metadata takes {seconds} s. {clients} give up before.",
+        cause="The document is made anew for each request, waits for another service, or its process "
+        "starts with the request.",
+        fix="Serve the document from memory, and keep one process running.",
+        seen_as=("Request timed out", *_SEEN),
+    ),
+    Finding(
         code="no-issuer-named",
         hop="resource-metadata",
         blame=Blame.SERVER,

@@ -16,6 +16,7 @@ from doorward.doctor.hops import (
     resolution,
     resource_metadata,
     sign_in,
+    step_up,
     token,
     token_contents,
 )
@@ -36,6 +37,7 @@ LADDER = (
     token.HOP,
     token_contents.HOP,
     calls.HOP,
+    step_up.HOP,
     refresh.HOP,
     expiry.HOP,
 )

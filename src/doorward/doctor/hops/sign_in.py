@@ -30,24 +30,28 @@ async def observe(probe: Probe, evidence: Evidence) -> Evidence:
     if probe.plan.client_id is not None:
         held.client_id, held.client_secret = probe.plan.client_id, probe.plan.client_secret
         held.auth_method = _auth_method(evidence, held.client_secret)
+    return await sign_in_with(probe, evidence, scope_of(evidence, probe.plan.scope))
+
+
+async def sign_in_with(probe: Probe, evidence: Evidence, scope: str) -> Evidence:
+    """Return the evidence with the end of a sign-in that asks for ``scope``."""
     # A person takes as long as it takes.
     probe.budget.pause()
     try:
         if probe.plan.sign_in == "device":
             return await device.observe(probe, evidence)
-        return await _in_browser(probe, evidence)
+        return await _in_browser(probe, evidence, scope)
     finally:
         probe.budget.start()
 
 
-async def _in_browser(probe: Probe, evidence: Evidence) -> Evidence:
+async def _in_browser(probe: Probe, evidence: Evidence, scope: str) -> Evidence:
     assert evidence.issuer is not None
     held, receiver = probe.credentials, probe.credentials.receiver
     assert receiver is not None
     assert held.client_id is not None
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
     probe.redactor.hide(state, verifier)
-    scope = scope_of(evidence, probe.plan.scope)
     parameters = request_parameters(
         evidence,
         held.client_id,

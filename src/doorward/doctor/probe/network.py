@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import anyio
 import httpx2
 
 from doorward.client.http.url_policy import PinnedTransport, UrlPolicy
@@ -12,10 +13,11 @@ from doorward.net.resolver import Resolver, resolve
 @dataclass(frozen=True)
 class Network:
     """
-    A resolver, and a transport for a policy.
+    A resolver, a transport for a policy, and a clock for how long answers take.
 
-    Tests replace both. The default connects only to addresses that the policy allows.
+    Tests replace them. The default connects only to addresses that the policy allows.
     """
 
     resolver: Resolver = resolve
     transport: Callable[[UrlPolicy], httpx2.AsyncBaseTransport] = PinnedTransport
+    clock: Callable[[], float] = anyio.current_time

@@ -90,7 +90,7 @@ class Probe:
 
     async def send(self, question: Question) -> Answer:
         """Send ``question`` and return its recorded answer; a failure is an answer too."""
-        begun = anyio.current_time()
+        begun = self.network.clock()
         self.redactor.hide(question.token)
         record: dict[str, Any] = {
             "purpose": question.purpose,
@@ -104,7 +104,7 @@ class Probe:
             with anyio.fail_after(self.budget.take(question.seconds)):
                 return await self._exchange(question, record, begun)
         except (ClientRefused, httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, OSError) as error:
-            failed = {"failure": self._failure(error), "seconds": anyio.current_time() - begun}
+            failed = {"failure": self._failure(error), "seconds": self.network.clock() - begun}
             return self._recorded(record | failed, Answer)
 
     async def _exchange(self, question: Question, record: dict[str, Any], begun: float) -> Answer:
@@ -128,7 +128,7 @@ class Probe:
             "document": None if document is None else self.redactor.document(document),
             "body": "" if document is not None else self.redactor.text(excerpt(body), LONGEST_PAGE),
             "size": len(body),
-            "seconds": anyio.current_time() - begun,
+            "seconds": self.network.clock() - begun,
         }
         raw = {name.lower(): value for name, value in response.headers.items()}
         return self._recorded(record, lambda kept: Answer(kept, document or {}, raw))

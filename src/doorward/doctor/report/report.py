@@ -8,6 +8,7 @@ from doorward.doctor.evidence.evidence import Evidence
 from doorward.doctor.evidence.redaction import Redactor
 from doorward.doctor.findings.finding import Blame, Severity
 from doorward.doctor.hops.hop import Hop
+from doorward.doctor.rules.client_settings import is_inexact, strict_clients
 from doorward.doctor.rules.judge import Diagnosis
 
 _ORDER = (Severity.STOPS, Severity.SOME, Severity.NOTE)
@@ -95,12 +96,20 @@ def build_report(
 
 
 def _remarks(evidence: Evidence) -> tuple[str, ...]:
-    endpoint = evidence.endpoint
+    endpoint, remarks = evidence.endpoint, []
     if endpoint is not None and endpoint.is_open and endpoint.first_refusal is None:
-        return ("The server answers without a token, so clients start no sign-in.",)
-    if evidence.sign_in_kind == "none" and evidence.authorize is not None:
-        return ("Not signed in: --sign-in also examines the token, the calls and the refresh.",)
-    return ()
+        remarks.append("The server answers without a token, so clients start no sign-in.")
+    elif evidence.sign_in_kind == "none" and evidence.authorize is not None:
+        remarks.append(
+            "Not signed in: --sign-in also examines the token, the calls and the refresh."
+        )
+    resource = evidence.resource_metadata and evidence.resource_metadata.resource
+    if resource and is_inexact(resource, evidence.target):
+        remarks.append(
+            f"The resource is {resource}, not {evidence.target}: {strict_clients()} can refuse "
+            "the difference."
+        )
+    return tuple(remarks)
 
 
 def _rung(hop: Hop, reached: tuple[str, ...], entries: list[Entry]) -> Rung:

@@ -4,6 +4,7 @@ from doorward.doctor.rules import (
     authorize,
     calls,
     challenge,
+    client_settings,
     clients,
     connection,
     cors,
@@ -40,6 +41,7 @@ _BOOKS = (
     refresh.BOOK,
     inside.BOOK,
     given_token.BOOK,
+    client_settings.BOOK,
     clients.BOOK,
 )
 

@@ -54,6 +54,18 @@ def is_proxy_page(exchange: Exchange) -> bool:
     return refuses and exchange.is_html and _PROXY_PAGE.search(exchange.body) is not None
 
 
+def is_page_of_tunnel(exchange: Exchange) -> bool:
+    """Return whether a tunnel or a platform says itself that nothing is connected behind it."""
+    if "ngrok-error-code" in exchange.headers or "x-vercel-error" in exchange.headers:
+        return True
+    refuses = exchange.status is not None and exchange.status >= 400
+    page = f"{exchange.body} {exchange.document or ''}".lower()
+    marks = ("err_ngrok_", "deployment_not_found", "no such app", "default backend - 404",
+             "argo tunnel error", "application failed to respond", "tunnel not found",
+             "tunnel is not running", "there is no tunnel connected")  # fmt: skip
+    return refuses and any(mark in page for mark in marks)
+
+
 def proxy_acts(exchange: Exchange | None) -> Mapping[str, Any]:
     """Return the fields of ``Found`` that blame the proxy, if the answer is the proxy's own page."""
     if exchange is None or not is_proxy_page(exchange):

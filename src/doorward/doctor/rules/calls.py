@@ -4,13 +4,12 @@ from doorward.doctor.evidence.difference import difference
 from doorward.doctor.evidence.evidence import Evidence
 from doorward.doctor.evidence.exchange import Exchange
 from doorward.doctor.evidence.parties import PROXIES
-from doorward.doctor.evidence.signed_in import TokenContents
-from doorward.doctor.findings.finding import Blame
+from doorward.doctor.evidence.signed_in import StepUpView, TokenContents
+from doorward.doctor.findings.finding import Blame, Severity
 from doorward.doctor.rules import answers
 from doorward.doctor.rules.connection import told
 from doorward.doctor.rules.resource_metadata import covers
 from doorward.doctor.rules.rule import Found, RuleBook
-from doorward.wire.oauth.challenge import MalformedChallenge, parse_challenges
 
 BOOK = RuleBook()
 _NEEDS = ("calls", "contents")
@@ -137,10 +136,13 @@ def token_may_not_arrive(evidence: Evidence) -> Found | None:
     first = first_call(evidence)
     assert evidence.endpoint is not None
     without = evidence.endpoint.first_refusal
-    if first.status != 401 or without is None or not evidence.parties & PROXIES:
+    if first.status != 401 or without is None:
         return None
     same = first.headers.get("www-authenticate") == without.headers.get("www-authenticate")
-    return Found(observed=(told(first), *_reason(first))) if same else None
+    # Some servers name an error without a token too: there, only a proxy makes this likely.
+    if not same or (_reason(first) and not evidence.parties & PROXIES):
+        return None
+    return Found(observed=(told(first), *_reason(first)))
 
 
 @BOOK.rule("session-lost", needs=["calls"])
@@ -180,6 +182,56 @@ def scope_hint_too_small(evidence: Evidence) -> Found | None:
     return Found(
         observed=(told(first_call(evidence)), f"The call needs {' '.join(sorted(needed))}"),
         values={"got": " ".join(sorted(asked)) or "no scope"},
+        # Clients that step up get through, after a second sign-in.
+        severity=Severity.SOME if evidence.step_up and evidence.step_up.works else None,
+    )
+
+
+@BOOK.rule("step-up-refused", needs=["step_up"])
+def step_up_refused(evidence: Evidence) -> Found | None:
+    """Find scopes that the server asks for, and that the issuer does not give."""
+    seen = evidence.step_up
+    assert seen is not None
+    if seen.works or seen.sign_in.outcome == "no answer":
+        return None
+    got = _granted(seen)
+    missing = needed_scopes(evidence) - got if got is not None else frozenset()
+    if seen.sign_in.outcome == "code" and seen.token is not None and not missing:
+        if seen.token.is_issued:
+            return None
+        answer = seen.token.exchange.error_code() or seen.token.exchange.answered
+    elif missing:
+        answer = f"not granted: {' '.join(sorted(missing))}"
+    else:
+        answer = f"{seen.sign_in.error} {seen.sign_in.text}".strip()
+    return Found(
+        observed=(f"Asked for: {seen.scope}", f"The issuer: {answer}"),
+        values={"scope": seen.scope, "answer": answer},
+    )
+
+
+def _granted(seen: StepUpView) -> frozenset[str] | None:
+    """Return the scopes of the second token; without a word of the issuer, it has all of them."""
+    if seen.token is None or not seen.token.is_issued:
+        return None
+    said = seen.token.granted_scope
+    return frozenset((said if said is not None else seen.scope).split())
+
+
+@BOOK.rule("step-up-in-vain", needs=["step_up"])
+def step_up_in_vain(evidence: Evidence) -> Found | None:
+    """Find a server that asks for scopes, gets them, and refuses again."""
+    seen = evidence.step_up
+    assert seen is not None
+    if (
+        seen.works
+        or seen.call is None
+        or not needed_scopes(evidence) <= (_granted(seen) or frozenset())
+    ):
+        return None
+    return Found(
+        observed=(f"The token has: {seen.scope}", told(seen.call), *_reason(seen.call)),
+        values={"answer": seen.call.answered},
     )
 
 
@@ -216,15 +268,7 @@ def call_forbidden(evidence: Evidence) -> Found | None:
 
 def needed_scopes(evidence: Evidence) -> frozenset[str]:
     """Return the scopes that a refused call needs, as its challenge says."""
-    first = first_call(evidence)
-    if first.status != 403:
-        return frozenset()
-    try:
-        challenges = parse_challenges(first.headers.get("www-authenticate", ""))
-    except MalformedChallenge:
-        return frozenset()
-    bearer = next((one.params for one in challenges if one.scheme == "bearer"), {})
-    return frozenset(bearer.get("scope", "").split())
+    return evidence.calls.needed_scopes if evidence.calls else frozenset()
 
 
 def _asked(evidence: Evidence) -> frozenset[str]:
@@ -239,7 +283,14 @@ def call_fails(evidence: Evidence) -> Found | None:
     tries = [one for one in (seen.initialize, seen.tools, seen.modern) if one is not None]
     if any(one.status == 200 and "result" in (one.document or {}) for one in tries[1:]):
         return None
-    failed = next((one for one in tries if one.status is None or one.status >= 500), None)
+    failed = next((one for one in tries if _fails(one)), None)
     if failed is None or (failed.failure is not None and failed.failure.kind == "budget"):
         return None
     return Found(observed=tuple(told(one) for one in tries), values={"answer": failed.answered})
+
+
+def _fails(exchange: Exchange) -> bool:
+    if exchange.status is None or exchange.status >= 500:
+        return True
+    # A page where JSON-RPC belongs, such as the front page of an application.
+    return exchange.status == 200 and exchange.is_html

@@ -7,11 +7,18 @@ from urllib.parse import urlsplit
 from doorward.doctor.evidence.evidence import Evidence
 from doorward.doctor.findings.finding import Blame
 from doorward.doctor.rules.rule import Found, RuleBook
+from doorward.doctor.rules.sentences import is_explained, quoted, said, said_any
 from doorward.idp.clients import CLIENTS, ConnectionFacts, McpClient
 from doorward.wire.address import origin_of
 
 BOOK = RuleBook()
 _URL = re.compile(r"https?://[^\s\"'<>)\]},;]+")
+# Not "invalid_client_metadata", which is about what the client registers.
+_FORGOTTEN = re.compile(
+    r"\binvalid_client\b|\b(unrecognized|unknown|invalid) client([_ ]?id)?\b(?! metadata)"
+    r"|\bclient([_ ]?id)? (was |is |does )?(not (found|registered|recognized|exist)|unknown)",
+    re.IGNORECASE,
+)
 _OAUTH_PATHS = ("/authorize", "/token", "/register", "/oauth/authorize", "/oauth/token")
 _WELL_KNOWN = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 
@@ -39,7 +46,7 @@ def takes_scopes_from_issuer(evidence: Evidence, _codes: frozenset[str]) -> Foun
 def ignores_issuer(evidence: Evidence, codes: frozenset[str]) -> Found | None:
     """Find OAuth requests at the MCP host, although the metadata names another one."""
     issuer, origin = evidence.issuer, origin_of(evidence.target)
-    if codes or issuer is None or issuer.is_fallback or issuer.used is None:
+    if is_explained(codes) or issuer is None or issuer.is_fallback or issuer.used is None:
         return None
     endpoints = {str(value) for value in issuer.document.values()}
     for url in _urls(evidence):
@@ -58,7 +65,7 @@ def drops_issuer_path(evidence: Evidence, codes: frozenset[str]) -> Found | None
     """Find a request for the metadata of an issuer with a path, without that path."""
     issuer = evidence.issuer
     if (
-        codes
+        is_explained(codes)
         or issuer is None
         or issuer.used is None
         or not urlsplit(issuer.issuer).path.strip("/")
@@ -80,21 +87,21 @@ def does_not_step_up(evidence: Evidence, _codes: frozenset[str]) -> Found | None
     client, facts = _client(evidence)
     if client is None or facts is None or facts.step_up.value or not facts.step_up.verified:
         return None
-    if "insufficient_scope" not in _said(evidence):
+    if "insufficient_scope" not in said(evidence):
         return None
-    return Found(observed=_quoted(evidence), values={"client": client.title})
+    return Found(observed=quoted(evidence), values={"client": client.title})
 
 
 @BOOK.late_rule("client-id-forgotten", needs=["registration"])
 def id_forgotten(evidence: Evidence, codes: frozenset[str]) -> Found | None:
     """Find a client id that the issuer once gave and does not know."""
     assert evidence.registration is not None
-    words = ("invalid_client", "client not found", "unknown client", "client is not registered")
     is_given = evidence.authorize is not None and evidence.authorize.of("given") is not None
     # Without registration, the id is what somebody entered, and a wrong secret says the same.
-    if codes or is_given or evidence.registration.endpoint is None:
+    if is_explained(codes) or is_given or evidence.registration.endpoint is None:
         return None
-    return _if_said(evidence, words)
+    is_said = any(_FORGOTTEN.search(one) for one in evidence.saw)
+    return Found(observed=quoted(evidence)) if is_said else None
 
 
 @BOOK.late_rule("client-lost-state")
@@ -161,20 +168,13 @@ def distrusts_certificate(evidence: Evidence, codes: frozenset[str]) -> Found | 
         "unable to get local issuer certificate",
         "certificate_verify_failed",
     )
-    return None if codes or evidence.is_local else _if_said(evidence, words)
+    return None if is_explained(codes) or evidence.is_local else _if_said(evidence, words)
 
 
-@BOOK.late_rule("nothing-wrong-from-outside", needs=["challenge"])
+@BOOK.late_rule("nothing-wrong-from-outside", needs=["endpoint"])
 def nothing_wrong(evidence: Evidence, codes: frozenset[str]) -> Found | None:
-    """Find a sentence that means anything, where nothing is wrong from outside."""
-    words = (
-        "ofid_",
-        "authorization with the mcp server failed",
-        "failed to connect",
-        "fetch failed",
-        "unexpected token '<'",
-    )
-    return None if codes else _if_said(evidence, words)
+    """Find a sentence that nothing explains."""
+    return Found(observed=quoted(evidence)) if evidence.saw and not codes else None
 
 
 def _client(evidence: Evidence) -> tuple[McpClient | None, ConnectionFacts | None]:
@@ -182,17 +182,8 @@ def _client(evidence: Evidence) -> tuple[McpClient | None, ConnectionFacts | Non
     return client, None if client is None else client.connection
 
 
-def _said(evidence: Evidence) -> str:
-    return " ".join(evidence.saw).lower()
-
-
-def _quoted(evidence: Evidence) -> tuple[str, ...]:
-    return tuple(f"The client said: {one}" for one in evidence.saw)
-
-
 def _if_said(evidence: Evidence, words: Collection[str]) -> Found | None:
-    said = _said(evidence)
-    return Found(observed=_quoted(evidence)) if any(word in said for word in words) else None
+    return Found(observed=quoted(evidence)) if said_any(evidence, words) else None
 
 
 def _urls(evidence: Evidence) -> list[str]:

@@ -181,7 +181,9 @@ def blocked_by_edge(evidence: Evidence) -> Found | None:
 def backend_away(evidence: Evidence) -> Found | None:
     """Find a proxy without a backend."""
     seen = _lost(evidence)
-    if seen is None or seen.status not in _GATEWAY or answers.is_edge_page(seen):
+    if seen is None or answers.is_edge_page(seen):
+        return None
+    if seen.status not in _GATEWAY and not answers.is_page_of_tunnel(seen):
         return None
     return Found(observed=(told(seen),))
 

@@ -5,6 +5,7 @@ from doorward.doctor.evidence.evidence import Evidence, IssuerView
 from doorward.doctor.evidence.exchange import Exchange
 from doorward.doctor.findings.finding import Severity
 from doorward.doctor.rules.connection import certificate_found, host_of, told
+from doorward.doctor.rules.resource_metadata import slow
 from doorward.doctor.rules.rule import Found, RuleBook
 from doorward.idp.probe.discovery import forms
 
@@ -235,6 +236,13 @@ def issuer_endpoint_not_allowed(evidence: Evidence) -> Found | None:
         observed=tuple(f"{one} is {seen.document.get(one)}" for one, _ in seen.refused_endpoints),
         values={"name": name, "reason": reason},
     )
+
+
+@BOOK.rule("issuer-metadata-slow", needs=["issuers"])
+def issuer_metadata_slow(evidence: Evidence) -> Found | None:
+    """Find issuer metadata that arrive when clients have given up."""
+    seen = first(evidence)
+    return None if seen is None or seen.used is None else slow(evidence, seen.used.exchange)
 
 
 @BOOK.rule("pkce-not-advertised", needs=["issuers"])

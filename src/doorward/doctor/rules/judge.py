@@ -45,6 +45,8 @@ def _all(evidence: Evidence, rules: Sequence[Rule]) -> Iterator[tuple[str, Found
         if rule.judge_late is not None:
             one = rule.judge_late(evidence, frozenset(codes))
             if one is not None:
+                # One sentence of a client has one cause: the first rule that explains it decides.
+                codes.add(rule.code)
                 yield rule.code, one
 
 

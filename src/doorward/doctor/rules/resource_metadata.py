@@ -4,10 +4,12 @@ from urllib.parse import urlsplit
 
 from doorward.doctor.evidence.difference import difference
 from doorward.doctor.evidence.evidence import DocumentTry, Evidence, ResourceMetadataView
+from doorward.doctor.evidence.exchange import Exchange
 from doorward.doctor.findings.finding import Blame
 from doorward.doctor.rules import answers
 from doorward.doctor.rules.connection import host_of, told
 from doorward.doctor.rules.rule import Found, RuleBook
+from doorward.idp.clients import CLIENTS
 from doorward.wire import address
 from doorward.wire.oauth.resource_metadata import WELL_KNOWN
 
@@ -196,6 +198,30 @@ def covers(resource: str, target: str) -> bool:
 
 
 _PORTS = {"https": 443, "http": 80}
+
+
+@BOOK.rule("metadata-slow", needs=["resource_metadata"])
+def metadata_slow(evidence: Evidence) -> Found | None:
+    """Find metadata that arrives when clients have given up."""
+    used = _view(evidence).used
+    return None if used is None or used.document is None else slow(evidence, used.exchange)
+
+
+def slow(evidence: Evidence, exchange: Exchange) -> Found | None:
+    """Return the finding for an answer that takes longer than clients wait."""
+    gone = sorted(
+        client.title
+        for client in CLIENTS
+        if client.connection is not None
+        and evidence.persona in ("", client.name)
+        and client.connection.timeout.value <= exchange.seconds
+    )
+    if not gone:
+        return None
+    return Found(
+        observed=(f"{told(exchange)} after {exchange.seconds:.0f} s",),
+        values={"seconds": f"{exchange.seconds:.0f}", "clients": ", ".join(gone)},
+    )
 
 
 @BOOK.rule("no-issuer-named", needs=["resource_metadata", "challenge"])

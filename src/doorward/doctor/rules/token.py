@@ -119,6 +119,19 @@ def code_without_scope(evidence: Evidence) -> Found | None:
     return _answered(seen)
 
 
+@BOOK.rule("token-endpoint-reads-no-forms", needs=["token"])
+def token_endpoint_reads_no_forms(evidence: Evidence) -> Found | None:
+    """Find a token endpoint that wants JSON."""
+    seen = _refused(evidence)
+    if seen is None:
+        return None
+    text = f"{seen.exchange.body} {seen.exchange.document or ''}".lower()
+    says_so = any(words in text for words in ("unsupported media type", "unsupported content"))
+    if seen.exchange.status != 415 and not (seen.exchange.status == 400 and says_so):
+        return None
+    return _answered(seen)
+
+
 @BOOK.rule("token-refused", needs=["token"])
 def token_refused(evidence: Evidence) -> Found | None:
     """Find every other refusal."""
