@@ -58,6 +58,8 @@ resource = "https://mcp.example.com/mcp"
 upstream = "http://localhost:9000/mcp"
 resource_name = "Tools"
 hide_refused = true
+refusal_forms = { chatgpt = "http", "*" = "tool-result" }
+security_schemes = false
 allowed_origins = ["https://app.example"]
 max_body = 1000
 
@@ -110,6 +112,8 @@ def test_a_full_file_is_read_into_settings(write: Write, tmp_path: Path) -> None
     (server,) = found.mcp_servers
     assert server.upstream == "http://localhost:9000/mcp"
     assert server.options["hide_refused"] is True
+    assert server.options["refusal_forms"] == {"chatgpt": "http", "*": "tool-result"}
+    assert server.options["security_schemes"] is False
     assert server.policy.rules["tools/call", "remove"] == Rule({"mcp:admin"}, {"admin"}, {"person"})
     assert server.policy.rules["tasks/get", EVERY].scopes == {"mcp:tools"}
     needs = server.policy.requirement(Operation("resources/read", "notes://1"))
@@ -316,6 +320,8 @@ BAD = {
     "a list that is a table": ("[mcp_servers]\n", "malformed-setting", "mcp_servers", 1, "["),
     "a value of several lines": (_as('trusted_proxies = [\n  "10.0.0.1",\n  "proxy",\n]\n'), "not-in-notation", "authorization_server.trusted_proxies[2]", 6, "10.0.0.0/8"),
     "a hidden server with a wide rule": (_server("hide_refused = true") + 'unknown = "base"', "cannot-hide", "mcp_servers[1].hide_refused", 11, ""),
+    "a form for an unknown client": (_server('refusal_forms = { chatgtp = "http" }'), "unknown-mcp-client", "mcp_servers[1].refusal_forms", 11, "chatgpt"),
+    "a form that is none": (_server('refusal_forms = { chatgpt = "html" }'), "unknown-choice", "mcp_servers[1].refusal_forms.chatgpt", 11, "tool-result"),
 }  # fmt: skip
 
 

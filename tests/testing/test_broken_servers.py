@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from doorward import Guard, Policy, Rule
 from doorward.testing import (
     PERSONAS,
+    Connected,
     LocalProvider,
     Persona,
     PersonaFailed,
@@ -17,9 +19,11 @@ from doorward.testing import (
     persona,
 )
 from doorward.wire.asgi import ASGIApp
+from tests.guard.public_servers import AnyServer
 from tests.testing.orders_server import (
     ISSUER,
     SCOPES,
+    URL,
     Headers,
     Orders,
     answering,
@@ -122,12 +126,36 @@ async def test_scopes_that_no_metadata_names_are_stepped_up_to_by_those_that_can
             except PersonaFailed as failed:
                 refused[str(one)] = failed
 
-    assert connected.keys() == {"claude", "vscode", "mcp-remote", "inspector"}
+    # ChatGPT acts on a challenge in the result of a tool, which the guard sends to it.
+    assert connected.keys() == {"claude", "chatgpt", "vscode", "mcp-remote", "inspector"}
     assert {one.scopes for one in connected.values()} == {frozenset(SCOPES)}
     assert hops(refused) == dict.fromkeys(ALL - connected.keys(), "call")
     assert refused["claude-code"].fact == persona("claude-code").facts.step_up
-    # ChatGPT acts on a challenge in the result of a tool, and not on 403.
-    assert refused["chatgpt"].fact == persona("chatgpt").facts.refusals
+
+
+@pytest.mark.parametrize(
+    "options", [{"refusal_forms": {"chatgpt": "http"}}, {"security_schemes": False}]
+)
+async def test_chatgpt_needs_the_tool_error_and_the_tool_in_the_list(
+    options: dict[str, Any],
+) -> None:
+    async def connect(**options: Any) -> Connected:
+        # It knows nothing of scopes, so its list has every tool.
+        app = AnyServer("whoami")
+        policy = Policy(
+            base=Rule("mcp:read"), rules={("tools/call", "whoami"): Rule("orders:read")}
+        )
+        guard = Guard(resource=URL, issuer=ISSUER, policy=policy, **options)
+        provider = LocalProvider(guard)
+        async with ServerUnderTest(guard.protect(app), provider) as server:
+            return await persona("chatgpt").connect(server, call=("whoami", {}))
+
+    assert (await connect()).scopes == SCOPES
+    with pytest.raises(PersonaFailed) as refused:
+        await connect(**options)
+
+    assert refused.value.hop == "call"
+    assert refused.value.fact == persona("chatgpt").facts.refusals
 
 
 async def test_a_challenge_in_a_tool_result_is_for_chatgpt() -> None:

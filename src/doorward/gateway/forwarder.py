@@ -25,7 +25,13 @@ from doorward.guard.http.request_headers import RequestHeaders, read_headers
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity
 from doorward.wire.asgi import ClientDisconnected, Receive, Scope, Send, read_body
-from doorward.wire.error_response import as_asgi, error_response, oauth_body
+from doorward.wire.error_response import (
+    as_asgi,
+    error_response,
+    oauth_body,
+    tool_error,
+    tool_error_body,
+)
 from doorward.wire.host_origin import HostOriginPolicy
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.jsonrpc.envelope import Envelope
@@ -279,11 +285,7 @@ class _RequestCycle:
         if not isinstance(envelope, Envelope) or envelope.method != "tools/call":
             await self._refuse(NotPermitted(missing.detail, description=missing.description))
             return
-        text = [{"type": "text", "text": missing.description}]
-        result: dict[str, object] = {"content": text, "isError": True}
-        if envelope.protocol_version is not None:
-            result["resultType"] = "complete"
-        body = json.dumps({"jsonrpc": "2.0", "id": envelope.id, "result": result}).encode()
+        body = tool_error_body(tool_error(missing.description), envelope)
         kind = (b"content-type", b"application/json")
         await self._answer(200, [kind, (b"content-length", str(len(body)).encode())], body)
 

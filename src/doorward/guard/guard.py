@@ -21,6 +21,7 @@ from doorward.guard.issuers import (
 )
 from doorward.guard.middleware import CompanionApplication, GuardMiddleware, GuardSettings
 from doorward.guard.pipeline import Pipeline
+from doorward.guard.refusal_forms import RefusalForms
 from doorward.guard.scopes import NamedScopes
 from doorward.net.clock import LEEWAY
 from doorward.policy import Policy
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from doorward.downstream.grants import DownstreamGrant
     from doorward.downstream.provider_token import InProcessToken
     from doorward.downstream.tokens import DownstreamTokens
+    from doorward.idp.clients import RefusalForm
     from doorward.tokens import ApiKeys, Introspection, TokenVerifier
 
 MEBIBYTE = 1024 * 1024
@@ -82,6 +84,11 @@ class Guard:
     one that does not exist. The answer names no scopes, so clients cannot request them. The audit
     log still has the reason. Every name needs its own rule.
 
+    A client learns from a status and a challenge that a tool call needs a token or more scopes. Some
+    clients need the challenge in the result of the tool. ``doorward.idp.clients`` has the form of
+    each; ``refusal_forms`` replaces it, by the name of the client or ``"*"`` for all unknown ones:
+    ``{"chatgpt": "http"}``. With ``security_schemes``, each tool in a list says what it needs.
+
     ``downstream`` has the servers that tools call in the caller's name, each with its grant.
     ``await identity.token_for(name)`` gets a token. The application then no longer sees the
     ``Authorization`` header. ``companion`` is an application that serves paths of its own, without
@@ -90,7 +97,8 @@ class Guard:
     Raises:
         ConfigurationError: with reason ``insecure-resource``, ``not-a-resource``, ``no-issuers``,
             ``two-ways-to-name-issuers``, ``unknown-provider``, ``opaque-tokens``,
-            ``undecided-audience``, ``unused-setting``, ``cannot-hide``, ``no-introspection``, ``not-a-host``, ``not-an-origin``, ``not-a-path`` or
+            ``undecided-audience``, ``unused-setting``, ``cannot-hide``, ``unknown-mcp-client``,
+            ``unknown-refusal-form``, ``no-introspection``, ``not-a-host``, ``not-an-origin``, ``not-a-path`` or
             ``not-a-limit``, and what ``TrustedIssuer``, ``OpaqueIssuer``,
             ``Introspection``, ``ApiKeyFile`` and the verifiers refuse.
 
@@ -123,6 +131,8 @@ class Guard:
         open_paths: Collection[str] = (),
         serve_other_paths: bool = False,
         hide_refused: bool = False,
+        refusal_forms: "Mapping[str, RefusalForm] | None" = None,
+        security_schemes: bool = True,
         max_body: int = 4 * MEBIBYTE,
         leeway: float = LEEWAY,
         longest_life: float = 86400.0,
@@ -176,6 +186,7 @@ class Guard:
             challenge=challenge_scopes,
             fixed_at_registration=registration_fixes_scopes(idp),
         )
+        self._documentation = resource_documentation
         self._describe = partial(
             build,
             resource=resource,
@@ -184,7 +195,12 @@ class Guard:
             resource_documentation=resource_documentation,
         )
         self.pipeline = Pipeline(
-            self.verifier, self._challenge_of(policy), audit, clock, hides=hide_refused
+            self.verifier,
+            self._challenge_of(policy),
+            audit,
+            clock,
+            hides=hide_refused,
+            forms=RefusalForms(refusal_forms),
         )
         self._settings = GuardSettings(
             paths=paths,
@@ -192,6 +208,7 @@ class Guard:
             metadata=self._metadata_of(policy),
             pipeline=self.pipeline,
             policy=policy,
+            describes_tools=security_schemes and bool(self.issuers),
             clock=clock,
             leeway=leeway,
             max_body=_require_limit(max_body),
@@ -270,7 +287,9 @@ class Guard:
         return self._describe(scopes_supported=self._named.in_metadata(policy))
 
     def _challenge_of(self, *policies: Policy) -> BearerChallenge:
-        return BearerChallenge(self.metadata_url, self._named.in_challenge(*policies))
+        return BearerChallenge(
+            self.metadata_url, self._named.in_challenge(*policies), self._documentation
+        )
 
 
 def _verifier(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from doorward.correlation_id import SCOPE_KEY as CORRELATION_KEY
 from doorward.errors import ConfigurationError, MissingToken, RequestRefused, Unavailable
+from doorward.guard.described_tools import DescribedTools, lists_tools
 from doorward.guard.http import cors
 from doorward.guard.http.body import replay, require_json
 from doorward.guard.http.lifespan import run_lifespan
@@ -73,6 +74,7 @@ class GuardSettings:
     metadata: bytes
     pipeline: Pipeline
     policy: Policy
+    describes_tools: bool
     clock: Callable[[], float]
     leeway: float
     max_body: int
@@ -328,6 +330,8 @@ class GuardMiddleware:
             settings.clock,
         )
         app = self._app if caller is not None else self._for_stranger(request)
+        if settings.describes_tools and lists_tools(request.operation, request.headers):
+            app = DescribedTools(app, settings.policy, lambda e: self._pipeline.refuse(request, e))
         return stream.run(app, inner, receive)
 
     def _for_stranger(self, request: GuardedRequest) -> ASGIApp:

@@ -11,7 +11,8 @@ from doorward.guard.arguments import decide_message
 from doorward.guard.audit import events as audit
 from doorward.guard.http.bearer import read_bearer, require_token
 from doorward.guard.http.request_headers import RequestHeaders, read_headers
-from doorward.guard.http.responses import Response, refusal_answer
+from doorward.guard.http.responses import Response, refusal_answer, tool_error_answer
+from doorward.guard.refusal_forms import RefusalForms
 from doorward.guard.refusals import ArgumentRefused, KindNotAllowed, UnknownName
 from doorward.identity import Identity
 from doorward.policy import Decision, Operation, Policy
@@ -67,6 +68,7 @@ class Pipeline:
     ``authorize``, then ``record`` or ``refuse``. A check for every guarded request belongs here.
     ``hides`` answers for an operation that the caller may not do as for an unknown one.
     ``proof_check`` sees each request and its token before the cache of verified tokens does.
+    ``forms`` chooses how a client learns that a tool call was refused.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Pipeline:
         *,
         hides: bool = False,
         proof_check: ProofCheck | None = None,
+        forms: RefusalForms | None = None,
     ) -> None:
         self.verifier = verifier
         self.proof_check = proof_check
@@ -85,6 +88,7 @@ class Pipeline:
         self.audit_sink = audit
         self._clock = clock
         self._hides = hides
+        self._forms = forms or RefusalForms()
         self._started = False
 
     async def start(self) -> None:
@@ -170,17 +174,27 @@ class Pipeline:
 
     def refuse(self, request: GuardedRequest, refusal: RequestRefused | Unavailable) -> Response:
         """Return the HTTP answer to ``refusal``, and write its audit event."""
-        envelope = request.envelope
+        answer = self._answer(request, refusal)
+        self.record_refusal(request, refusal, answer.status)
+        return answer
+
+    def _answer(self, request: GuardedRequest, refusal: RequestRefused | Unavailable) -> Response:
+        envelope, correlation_id = request.envelope, request.correlation_id
+        # Only what a sign-in changes has two forms. A refused token has one, because the body of
+        # its request is never read.
+        if isinstance(refusal, ScopeMissing | MissingToken) and envelope is not None:
+            user_agent = request.headers.by_name.get(b"user-agent", b"")
+            if self._forms.is_tool_error(envelope, request.identity, user_agent):
+                return tool_error_answer(refusal, self.challenge, envelope, correlation_id)
         answer = refusal_answer(
             refusal,
             self.challenge,
-            correlation_id=request.correlation_id,
+            correlation_id=correlation_id,
             request_id=envelope.id if envelope is not None else None,
         )
         if isinstance(refusal, UnknownMethod) and _is_legacy(envelope):
             # Clients of legacy protocol revisions read 404 as "your session is over".
-            answer = answer._replace(status=200)
-        self.record_refusal(request, refusal, answer.status)
+            return answer._replace(status=200)
         return answer
 
     def refuse_inside(

@@ -13,8 +13,30 @@ from doorward.wire.asgi import ASGIApp, Message, Receive, Scope, Send
 from doorward.wire.event_stream import EventRewriter
 from doorward.wire.strict_json import NotStrictJson, parse
 
-# The longest list that is filtered: it is read as a whole.
-_LONGEST = 16 * 1024 * 1024
+LONGEST = 16 * 1024 * 1024
+"""The most bytes of a list that is changed: it is read as a whole."""
+
+
+def uncompressed(scope: Scope) -> Scope:
+    """Return ``scope`` of a request that asks for an answer which can be read here."""
+    headers = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
+    return {**scope, "headers": headers}
+
+
+def body_kind(headers: Headers) -> bytes | None:
+    """Return the media type of a body without its parameters; ``None`` if it is compressed."""
+    known = {name.lower(): value for name, value in headers}
+    if known.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+        return None
+    return known.get(b"content-type", b"").partition(b";")[0].strip().lower()
+
+
+def with_length(start: Message, length: int | None) -> Message:
+    """Return the start of an answer whose body has another length, or an unknown one."""
+    kept = [pair for pair in start.get("headers", ()) if pair[0].lower() != b"content-length"]
+    if length is not None:
+        kept.append((b"content-length", b"%d" % length))
+    return {**start, "headers": kept}
 
 
 class PublicLists:
@@ -39,8 +61,6 @@ class PublicLists:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        # A compressed list cannot be read here.
-        headers = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
         start: Message | None = None
         body = bytearray()
 
@@ -49,9 +69,9 @@ class PublicLists:
             if message["type"] == "http.response.start":
                 start = message
             elif message["type"] == "http.response.body":
-                body.extend(message.get("body", b"")[: _LONGEST + 1 - len(body)])
+                body.extend(message.get("body", b"")[: LONGEST + 1 - len(body)])
 
-        await self._app({**scope, "headers": headers}, receive, collect)
+        await self._app(uncompressed(scope), receive, collect)
         if start is None:
             return
         try:
@@ -59,18 +79,15 @@ class PublicLists:
         except ListNotReadable as problem:
             await deliver(self._refuse(problem), send, [])
             return
-        length = (b"content-length", b"%d" % len(filtered))
-        kept = [pair for pair in start.get("headers", ()) if pair[0].lower() != b"content-length"]
-        await send({**start, "headers": [*kept, length]})
+        await send(with_length(start, len(filtered)))
         await send({"type": "http.response.body", "body": filtered})
 
     def _filtered(self, headers: Headers, body: bytes) -> bytes:
-        known = {name.lower(): value for name, value in headers}
-        if known.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+        kind = body_kind(headers)
+        if kind is None:
             raise ListNotReadable("a compressed list")
-        if len(body) > _LONGEST:
-            raise ListNotReadable(f"a list of more than {_LONGEST} bytes")
-        kind = known.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if len(body) > LONGEST:
+            raise ListNotReadable(f"a list of more than {LONGEST} bytes")
         if not body:
             return body
         if kind == b"application/json":

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from doorward.idp.clients import CLIENTS, ConnectionFacts, McpClient
+from doorward.idp.clients.recognition import refusal_form
 from doorward.idp.facts import Fact
 from doorward.idp.rendering import doubt, escaped, markdown_table
 
@@ -16,6 +17,8 @@ _COLUMNS = {
     "MCP": "versions",
     "User agent": "user_agent",
 }
+
+_BOTH = (False, True)
 
 _LABELS = {
     "user_agent": "User agent, MCP requests",
@@ -39,6 +42,7 @@ _LABELS = {
     "iss": "Checks `iss` in the authorization response",
     "versions": "MCP versions",
     "refusals": "Offers a sign-in after",
+    "security_schemes": "Needs `securitySchemes` of the tool for that",
     "step_up": "Then gets more scopes",
     "refresh_parameters": "Sends with a refresh",
 }
@@ -109,9 +113,17 @@ def _section(client: McpClient, facts: ConnectionFacts) -> str:
     for name, fact in facts.all().items():
         note = f" {fact.note}" if fact.note else ""
         rows.append([_LABELS[name], f"{_words(name, fact)}{doubt(fact)}.{note}", _source(fact)])
+    rows.append(["Doorward answers a refused tool call with", _form(facts), "the rows above"])
     lines = [f"## {client.title}\n", "| What | Value | Source |", "|---|---|---|"]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
+
+
+def _form(facts: ConnectionFacts) -> str:
+    without, fewer = (_WORDS["refusals", refusal_form(facts, has_token=one)] for one in _BOTH)
+    if without == fewer:
+        return f"{without}."
+    return f"{without}, if it has no token; {fewer}, if its token lacks a scope."
 
 
 def _source(fact: Fact[Any]) -> str:

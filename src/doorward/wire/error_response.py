@@ -7,10 +7,16 @@ Guard, FastAPI routes, MCP server, authorization server and gateway all build th
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
 from doorward.errors import HttpError, NotPermitted, RequestRefused, ScopeMissing, Unavailable
+from doorward.wire.jsonrpc.envelope import Envelope
 from doorward.wire.jsonrpc.malformed import Malformed, jsonrpc_error
 from doorward.wire.oauth.challenge import build_challenge
 from doorward.wire.oauth.scope import build_scope
+
+CHALLENGE_META = "mcp/www_authenticate"
+"""The member of a tool result's ``_meta`` that has challenges, in an array."""
 
 
 class BearerChallenge(NamedTuple):
@@ -18,11 +24,12 @@ class BearerChallenge(NamedTuple):
     The values for the challenges of one protected resource.
 
     ``scopes`` are those that a client without a token should request. Keep them few, so that no user
-    has to consent to everything at once.
+    has to consent to everything at once. ``documentation`` is the URL of a page for people.
     """
 
     metadata_url: str
     scopes: frozenset[str]
+    documentation: str | None = None
 
     def answer_to(self, error: HttpError) -> str | None:
         """
@@ -37,15 +44,48 @@ class BearerChallenge(NamedTuple):
         # If new scopes would not help, a challenge makes the client sign in again and again.
         if isinstance(error, NotPermitted) or (error.status == 403 and not error.wire_error):
             return None
+        return self._challenge(error, error.wire_error)
+
+    def tool_error_for(self, error: RequestRefused) -> dict[str, Any]:
+        """
+        Return the result of a tool call that was refused with ``error``, which a challenge answers.
+
+        ChatGPT reads the challenge in ``_meta``, and needs an ``error`` in it even if no token came.
+        The model reads the sentence. Both have the scopes of the challenge over HTTP.
+
+        Spec: OpenAI plugins, "Triggering authentication UI"
+        """
+        where = self.documentation or self.metadata_url
+        text = f"{error.description} Sign in to this server to continue: {where}"
+        challenge = self._challenge(error, error.wire_error or "insufficient_scope")
+        return {**tool_error(text), "_meta": {CHALLENGE_META: [challenge]}}
+
+    def _challenge(self, error: RequestRefused, code: str | None) -> str:
         params: list[tuple[str, str]] = []
-        if error.wire_error is not None:
-            params.append(("error", error.wire_error))
+        if code is not None:
+            params.append(("error", code))
             params.append(("error_description", error.description))
         scopes = error.scopes if isinstance(error, ScopeMissing) else self.scopes
         if scopes and error.status != 400:
             params.append(("scope", build_scope(scopes)))
         params.append(("resource_metadata", self.metadata_url))
         return build_challenge("Bearer", params)
+
+
+def tool_error(text: str) -> dict[str, Any]:
+    """
+    Return the result of a tool call that failed, with a sentence that the model reads.
+
+    Spec: MCP 2026-07-28 server/tools §Error Handling
+    """
+    return {"content": [{"type": "text", "text": text}], "isError": True}
+
+
+def tool_error_body(result: Mapping[str, Any], envelope: Envelope) -> bytes:
+    """Return the JSON-RPC response to the call in ``envelope``, in its protocol revision."""
+    kind = {} if envelope.protocol_version is None else {"resultType": "complete"}
+    message = {"jsonrpc": "2.0", "id": envelope.id, "result": {**kind, **result}}
+    return msgspec.json.encode(message)
 
 
 class ErrorResponse(NamedTuple):

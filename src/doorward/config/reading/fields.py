@@ -49,6 +49,7 @@ from doorward.config.settings import (
     process_of,
     upstream_url,
 )
+from doorward.idp.clients.client import REFUSAL_FORMS
 from doorward.jose.algorithm_names import SigningAlgorithm
 from doorward.operations.endpoints import EVERY_ENDPOINT
 from doorward.policy import EVERY_KIND, Rule
@@ -402,6 +403,12 @@ MCP_SERVER = Table(
         Setting("allowed_origins", Items(), "Web origins whose pages may call the server."),
         Setting("path", Text(), "The path in this process, if a proxy removes a prefix."),
         Setting("hide_refused", Flag(), "Answer what is refused as if it did not exist."),
+        Setting(
+            "refusal_forms",
+            Named(Choice(REFUSAL_FORMS)),
+            "How an MCP client learns that a tool call needs a sign-in, by the client's name.",
+        ),
+        Setting("security_schemes", Flag(), "Say of each tool in a list what it needs."),
         Setting("max_body", _COUNT, "The most bytes in one message."),
         Setting("leeway", _SECONDS, "Seconds by which clocks may differ."),
         Setting("longest_life", _SECONDS, "The most seconds for which a token may be valid."),

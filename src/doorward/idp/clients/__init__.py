@@ -6,6 +6,7 @@ from doorward.idp.clients.claude_code import CLAUDE_CODE
 from doorward.idp.clients.client import PORT as PORT
 from doorward.idp.clients.client import ConnectionFacts as ConnectionFacts
 from doorward.idp.clients.client import McpClient as McpClient
+from doorward.idp.clients.client import RefusalForm as RefusalForm
 from doorward.idp.clients.codex import CODEX
 from doorward.idp.clients.cursor import CURSOR
 from doorward.idp.clients.doorward import DOORWARD

@@ -4,6 +4,7 @@ from doorward.idp.clients.client import SEEN, ConnectionFacts, McpClient
 from doorward.idp.facts import UNSOURCED, Source
 
 _MANUAL = Source("https://developers.openai.com/plugins/build/auth", SEEN)
+_REFERENCE = Source("https://developers.openai.com/plugins/reference", SEEN)
 _CHANGES = Source("https://developers.openai.com/plugins/changelog", SEEN)
 _FORM = Source("https://apxml.com/posts/how-to-setup-oauth-chatgpt-connector", SEEN)
 _OLDER = Source("https://community.openai.com/t/1378808", SEEN)
@@ -71,7 +72,11 @@ CHATGPT = McpClient(
             ("2026-07-28", "2025-11-25"), "As several servers recorded it."
         ),
         refusals=_MANUAL.says(
-            ("tool-result",), "The tool also needs securitySchemes in the list of tools."
+            ("tool-result",),
+            "The challenge must have error and error_description. A token that is not accepted gets 401.",
+        ),
+        security_schemes=_REFERENCE.says(
+            True, "On the tool, and again in its _meta for clients that read only that."
         ),
         step_up=_MANUAL.suggests(True),
         refresh_parameters=_MANUAL.suggests(("resource",)),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from doorward.idp.facts import Fact
 
@@ -22,6 +22,7 @@ RegistrationWay = Literal["document", "registered", "pre-registered"]
 ScopeSource = Literal["challenge", "resource", "issuer"]
 ResourceForm = Literal["metadata", "normalized", "url", "none"]
 RefusalForm = Literal["http", "tool-result"]
+REFUSAL_FORMS: tuple[RefusalForm, ...] = get_args(RefusalForm)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +53,9 @@ class ConnectionFacts:
 
     **Calls.** ``versions`` are the MCP versions that it speaks, the preferred one first.
     ``refusals`` are the forms of a refused call on which it offers a sign-in: an HTTP status with a
-    challenge, or ``_meta["mcp/www_authenticate"]`` in a tool result. With ``step_up``, it then gets a
-    token with more scopes. ``refresh_parameters`` are sent with a refresh, beside the required ones.
+    challenge, or ``_meta["mcp/www_authenticate"]`` in a tool result. With ``security_schemes``, it
+    does so only for a tool whose ``securitySchemes`` in the list have ``oauth2``. With ``step_up``, it
+    then gets a token with more scopes. ``refresh_parameters`` are sent with a refresh, beside the required ones.
     """
 
     user_agent: Fact[str]
@@ -77,6 +79,7 @@ class ConnectionFacts:
     iss: Fact[IssCheck]
     versions: Fact[tuple[str, ...]]
     refusals: Fact[tuple[RefusalForm, ...]]
+    security_schemes: Fact[bool] | None = None
     step_up: Fact[bool]
     refresh_parameters: Fact[tuple[str, ...]]
 

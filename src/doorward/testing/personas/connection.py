@@ -60,6 +60,8 @@ class Connection:
         self._session = PersonaSession(http, server.url)
         self._authorization: Authorization | None = None
         self._grant: Grant | None = None
+        # Whether the list says of the tool that is called that a sign-in is not for it.
+        self._tool_without_sign_in = False
 
     async def run(self, call: Call | None) -> Connected:
         """
@@ -87,6 +89,9 @@ class Connection:
         listed = await self._request("list", "tools/list", {})
         tools = _tools_in(listed.result or {})
         chosen = call or _callable_in(tools)
+        reads_schemes = self._facts.security_schemes
+        if chosen is not None and reads_schemes is not None and reads_schemes.value:
+            self._tool_without_sign_in = _has_no_sign_in(chosen[0], tools)
         result = await self._call(chosen) if chosen else None
         refreshed = await self._refresh()
         return self._connected([str(one["name"]) for one in tools], result, refreshed=refreshed)
@@ -145,12 +150,15 @@ class Connection:
     def _wanted(self, answer: Answer) -> BearerChallenge | None:
         """Return the challenge on which this client acts now, or ``None``."""
         facts = self._facts
+        in_result = answer.challenge_in_result
+        if "tool-result" not in facts.refusals.value or self._tool_without_sign_in:
+            in_result = None
         if self._grant is None:
-            return answer.challenge if answer.response.status_code == 401 else None
+            return answer.challenge if answer.response.status_code == 401 else in_result
         if not facts.step_up.value:
             return None
-        if "tool-result" in facts.refusals.value and answer.challenge_in_result is not None:
-            return answer.challenge_in_result
+        if in_result is not None:
+            return in_result
         challenge = answer.challenge if "http" in facts.refusals.value else None
         wants_more = challenge is not None and challenge.error == "insufficient_scope"
         return challenge if wants_more else None
@@ -209,6 +217,16 @@ def _why_less(facts: ConnectionFacts) -> Fact[Any]:
 def _tools_in(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     listed = result.get("tools")
     return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+
+
+def _has_no_sign_in(name: str, tools: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether the list describes the tool, and says of no sign-in that it is for it."""
+    schemes = [one.get("securitySchemes") for one in tools if one.get("name") == name]
+    return any(
+        not isinstance(one, list)
+        or not any(isinstance(each, dict) and each.get("type") == "oauth2" for each in one)
+        for one in schemes
+    )
 
 
 def _callable_in(tools: Sequence[Mapping[str, Any]]) -> Call | None:
