@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,14 @@ METADATA = {
 }
 
 
+# The answer to any of the messages of the check.
+MCP = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "result": {"capabilities": {"tools": {}}, "tools": [{"name": "add"}]},
+}
+
+
 class World(Fetcher):
     """Everything that can be asked, by the beginning of its URL; whatever is not there is silent."""
 
@@ -89,7 +98,7 @@ def world() -> World:
     world.says(
         "https://mcp.example.com/.well-known/", 200, {"resource": "https://mcp.example.com/mcp"}
     )
-    world.says("http://inside:9000/mcp", 405)
+    world.says("http://inside:9000/mcp", 200, MCP)
     world.says(f"{ISSUER}/.well-known/openid-configuration", 200, METADATA)
     world.says(f"{ISSUER}/authorize", 302, location=f"{CALLBACK}?error=login_required&state=x")
     world.says(f"{ISSUER}/token", 400, {"error": "invalid_grant"})
@@ -169,6 +178,23 @@ def _upstream_elsewhere(world: World) -> None:
     world.says("http://inside:9000/mcp", 404)
 
 
+def _upstream_redirects(world: World) -> None:
+    world.says("http://inside:9000/mcp", 307, location="http://inside:9000/mcp/")
+
+
+def _upstream_is_a_web_page(world: World) -> None:
+    world.says("http://inside:9000/mcp", 200, "<html>", **{"content-type": "text/html"})
+
+
+def _upstream_is_another_api(world: World) -> None:
+    world.says("http://inside:9000/mcp", 200, {"jsonrpc": "2.0", "id": 1, "result": {"ok": True}})
+
+
+def _upstream_of_no_known_revision(world: World) -> None:
+    result = {**MCP["result"], "supportedVersions": ["2030-01-01"]}  # type: ignore[dict-item]
+    world.says("http://inside:9000/mcp", 200, {**MCP, "result": result})
+
+
 def _provider_names_another(world: World) -> None:
     metadata = {**METADATA, "issuer": "https://evil.example"}
     world.says(f"{ISSUER}/.well-known/openid-configuration", 200, metadata)
@@ -213,6 +239,10 @@ def _secret_unsaid(world: World) -> None:
         (_no_upstream, "mcp_servers[1].upstream", "failed", "Start it"),
         (_upstream_wants_a_token, "mcp_servers[1].upstream", "failed", "forward_token"),
         (_upstream_elsewhere, "mcp_servers[1].upstream", "failed", "/mcp"),
+        (_upstream_redirects, "mcp_servers[1].upstream", "failed", "endpoint itself"),
+        (_upstream_is_a_web_page, "mcp_servers[1].upstream", "failed", "streamable HTTP"),
+        (_upstream_is_another_api, "mcp_servers[1].upstream", "failed", "streamable HTTP"),
+        (_upstream_of_no_known_revision, "mcp_servers[1].upstream", "failed", "2026-07-28"),
         (_provider_names_another, "identity_providers[1].issuer", "failed", "byte for byte"),
         (_clock_is_ahead, "identity_providers[1].issuer", "failed", "clock"),
         (_redirect_uri_is_unknown, "identity_providers[1].client_id", "failed", CALLBACK),
@@ -338,3 +368,74 @@ def test_check_reads_the_metadata_of_a_trusted_issuer(
     finding = found(write(ALONE), world)["mcp_servers[1].issuer"]
 
     assert (finding.status, word in finding.sentence) == (status, True)
+
+
+class Mcp(World):
+    """A world in which the MCP server answers by method, and everything is written down."""
+
+    def __init__(self, answers: dict[str, FetchResponse]) -> None:
+        super().__init__()
+        self.by_method = answers
+        self.sent: list[tuple[str, dict[str, str]]] = []
+
+    async def send(
+        self, url: str, request: FetchRequest, *, limit: int = 5 * 1024
+    ) -> FetchResponse:
+        if not url.startswith("http://inside:9000/mcp"):
+            return await super().send(url, request, limit=limit)
+        method = json.loads(request.body)["method"] if request.body else request.method
+        self.sent.append((method, dict(request.more_headers)))
+        return self.by_method.get(method, FetchResponse(400, {}, b"", None))
+
+
+def _json(result: Any, **headers: str) -> FetchResponse:
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "result": result}).encode()
+    return FetchResponse(200, headers, body, None)
+
+
+def test_a_server_of_sessions_is_asked_in_a_session_that_is_ended(write: Write) -> None:
+    world = Mcp(
+        {
+            "initialize": _json({"capabilities": {"tools": {}}}, **{"mcp-session-id": "one"}),
+            "tools/list": _json({"tools": [{"name": "add"}]}),
+        }
+    )
+
+    finding = found(write(AS + SERVER), world)["mcp_servers[1].upstream"]
+
+    assert (finding.status, "2025-11-25" in finding.sentence) == ("ok", True)
+    assert [method for method, _ in world.sent] == [
+        "server/discover",
+        "initialize",
+        "notifications/initialized",
+        "tools/list",
+        "DELETE",
+    ]
+    assert {headers.get("Mcp-Session-Id") for _, headers in world.sent[2:]} == {"one"}
+
+
+def test_a_rule_for_a_tool_that_the_server_does_not_have_is_a_warning(write: Write) -> None:
+    event = b'event: message\ndata: {"result": {"tools": [{"name": "add"}, {"name": 7}]}}\n\n'
+    stream = FetchResponse(200, {"content-type": "text/event-stream"}, event, None)
+    world = Mcp({"server/discover": _json({"capabilities": {"tools": {}}}), "tools/list": stream})
+    ruled = SERVER.replace("policy = {}", 'policy.tools = { add = {}, delte = {}, "*" = {} }')
+
+    finding = found(write(AS + ruled), world)["mcp_servers[1].upstream"]
+
+    assert (finding.status, finding.hint) == ("warning", "Its tools are: add.")
+    assert "'delte'" in finding.sentence
+
+
+@pytest.mark.parametrize(("status", "expected"), [(200, "ok"), (401, "failed")])
+def test_the_secret_of_the_server_is_tried(write: Write, status: int, expected: str) -> None:
+    answer = _json({"capabilities": {}})
+    world = Mcp({"server/discover": replace(answer, status=status)})
+    world.by_method["initialize"] = FetchResponse(status, {}, b"", None)
+    credentials = 'upstream_credentials = { secret_file = "upstream-secret" }\npolicy = {}'
+    file = write(AS + SERVER.replace("policy = {}", credentials), upstream_secret="of-the-server")
+
+    finding = found(file, world)["mcp_servers[1].upstream"]
+
+    assert finding.status == expected
+    assert world.sent[0][1]["authorization"] == "Bearer of-the-server"
+    assert "of-the-server" not in f"{finding}"

@@ -26,9 +26,9 @@ def _command(name: str, port: int) -> tuple[str, ...]:
 
 
 @contextmanager
-def backend(name: str) -> Iterator[str]:
-    """Run one of ``BACKENDS`` on a port of its own, and give the URL of its endpoint."""
-    port = free_port()
+def backend(name: str, port: int | None = None) -> Iterator[str]:
+    """Run one of ``BACKENDS``, on a port of its own, until it is killed; give its URL."""
+    port = port or free_port()
     environment = {**os.environ, "PORT": str(port)}
     with started(_command(name, port), cwd=ROOT, longest=LONGEST, env=environment) as process:
         wait_for(port, process)

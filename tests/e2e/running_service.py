@@ -67,6 +67,11 @@ class RunningService:
         """The URL of its first MCP server."""
         return str(self.where["mcp_servers"][0])
 
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        return self._process.pid
+
     def password(self, username: str) -> str:
         """Return the password of a user."""
         return self._passwords.get(username, "")

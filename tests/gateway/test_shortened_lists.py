@@ -50,7 +50,7 @@ async def shown(
     sent += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     lists = ShortenedLists(permits)
     response = UpstreamResponse(200, sent, arriving())
-    found = lists.shortened(response, lists.methods_in(asked), asked)
+    found = await lists.shortened(response, lists.methods_in(asked), asked)
     return b"".join([chunk async for chunk in found.chunks])
 
 

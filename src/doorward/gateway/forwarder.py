@@ -15,6 +15,7 @@ from doorward.gateway import browsers
 from doorward.gateway.credentials import Credentials, sent_back, sent_upstream
 from doorward.gateway.document import read_document
 from doorward.gateway.headers import Header, request_headers, require_forwardable
+from doorward.gateway.mcp_response import require_mcp
 from doorward.gateway.refusals import METHODS, MethodNotForwarded
 from doorward.gateway.routes import Route, authority_of, find, require_origin
 from doorward.gateway.shortened_lists import ShortenedLists
@@ -223,19 +224,21 @@ class _RequestCycle:
             await self._answer(document.status, document.headers, document.body)
             return
         async with self._gateway._upstream.send(upstream_request) as response:
-            await self._stream_response(self._shortened(response))
+            await self._stream_response(await self._shortened(response))
 
-    def _shortened(self, response: UpstreamResponse) -> UpstreamResponse:
+    async def _shortened(self, response: UpstreamResponse) -> UpstreamResponse:
         lists = self._gateway._lists
         if lists is None or not self._list_methods:
             return response
-        return lists.shortened(response, self._list_methods, self._scope)
+        return await lists.shortened(response, self._list_methods, self._scope)
 
     async def _stream_response(self, response: UpstreamResponse) -> None:
         assert self._route is not None
         # Our own server adds Date.
         headers = [one for one in response.headers if one[0] != b"date"]
         headers = sent_back(response.status, headers, self._gateway._credentials)
+        if isinstance(self._scope.get(ENVELOPE_KEY), Envelope):
+            require_mcp(response.status, headers, self._headers)
         await self._start(
             response.status, browsers.with_cors(headers, self._route.cors, self._origin)
         )

@@ -56,6 +56,17 @@ class UpstreamBroken(Unavailable):
     hint = "Look into the log of the server behind the gateway."
 
 
+class UpstreamNotMcp(Unavailable):
+    """The server behind the gateway answered a message with a page, a redirect or no such path."""
+
+    code = "upstream-not-mcp"
+    status = 502
+    public = (
+        "The server behind this gateway is no MCP server. Its operator must correct the address."
+    )
+    hint = "Correct upstream: the URL of the MCP endpoint itself, often with the path /mcp."
+
+
 class UpstreamSlow(Unavailable):
     """The server behind the gateway did not begin to answer in time."""
 

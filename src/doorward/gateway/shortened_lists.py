@@ -45,13 +45,15 @@ class ShortenedLists:
             return (envelope.method,) if envelope.method in LISTS else ()
         return tuple(LISTS) if scope["method"] == "GET" else ()
 
-    def shortened(
+    async def shortened(
         self, response: UpstreamResponse, methods: Sequence[str], scope: Scope
     ) -> UpstreamResponse:
         """
         Return the response without what the caller of ``scope`` may not use.
 
-        Reading it raises:
+        A stream is read while it arrives, and raises the same.
+
+        Raises:
             UpstreamBroken: 502, a list cannot be read, so nobody knows what is in it.
         """
         headers = dict(response.headers)
@@ -65,10 +67,14 @@ class ShortenedLists:
         def shorten(message: bytes) -> bytes:
             return self._shorten(message, methods, identity)
 
-        chunks = _whole if kind == b"application/json" else _events
-        # Its length is known only when it is complete.
+        # Its length changes.
         kept: list[Header] = [one for one in response.headers if one[0] != b"content-length"]
-        return UpstreamResponse(response.status, kept, chunks(response.chunks, shorten))
+        if kind == b"text/event-stream":
+            return UpstreamResponse(response.status, kept, _events(response.chunks, shorten))
+        # Read before the answer begins: a status cannot be taken back.
+        body = await _whole(response.chunks, shorten)
+        kept.append((b"content-length", str(len(body)).encode()))
+        return UpstreamResponse(response.status, kept, _once(body))
 
     def _shorten(self, text: bytes, methods: Sequence[str], identity: Identity | None) -> bytes:
         try:
@@ -94,12 +100,16 @@ class ShortenedLists:
 Shorten = Callable[[bytes], bytes]
 
 
-async def _whole(chunks: AsyncIterator[bytes], shorten: Shorten) -> AsyncIterator[bytes]:
+async def _whole(chunks: AsyncIterator[bytes], shorten: Shorten) -> bytes:
     body = bytearray()
     async for chunk in chunks:
         body += chunk
         _require_short(len(body))
-    yield shorten(bytes(body)) if body else b""
+    return shorten(bytes(body)) if body else b""
+
+
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
 
 
 async def _events(chunks: AsyncIterator[bytes], shorten: Shorten) -> AsyncIterator[bytes]:

@@ -109,12 +109,16 @@ class UpstreamIdentity:
         secret = self.secret
         if self.provider_token is not None:
             secret = await caller.token_for(self.provider_token)
-        if secret is not None:
-            bearer = self.secret_header.lower() == "authorization"
-            found.append(
-                (self.secret_header.lower().encode(), f"{'Bearer ' * bearer}{secret}".encode())
-            )
-        return found
+        return found if secret is None else [*found, self._credential(secret)]
+
+    def secret_headers(self) -> dict[str, str]:
+        """Return the header that carries ``secret``, which is the same for every caller."""
+        name, value = self._credential(self.secret or "")
+        return {name.decode(): value.decode()}
+
+    def _credential(self, secret: str) -> Header:
+        bearer = self.secret_header.lower() == "authorization"
+        return self.secret_header.lower().encode(), f"{'Bearer ' * bearer}{secret}".encode()
 
     def _claims(self, caller: Identity, now: float) -> dict[str, Any]:
         """Return the claims of the assertion, without ``iss``. Spec: RFC 7519 §4.1."""

@@ -32,7 +32,7 @@ class FetchRequest:
     """
     A request: ``body`` with its media type, and the media type to accept.
 
-    ``timeout`` is in seconds; without it, that of the fetcher counts.
+    ``timeout`` is in seconds; without it, that of the fetcher counts. ``more_headers`` come last.
     """
 
     method: str = "GET"
@@ -41,6 +41,7 @@ class FetchRequest:
     content_type: str | None = None
     authorization: str | None = field(default=None, repr=False)
     timeout: float | None = None
+    more_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def headers(self, target: FetchUrl) -> list[tuple[str, str]]:
         """Return the headers of this request to ``target``."""
@@ -57,4 +58,4 @@ class FetchRequest:
             headers.append(("Content-Type", self.content_type))
         if self.authorization is not None:
             headers.append(("Authorization", self.authorization))
-        return headers
+        return [*headers, *self.more_headers.items()]

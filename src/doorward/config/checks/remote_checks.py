@@ -13,6 +13,7 @@ from doorward.authserver.upstream.refusals import (
     ProviderUnavailable,
 )
 from doorward.config.checks.findings import Finding, failed, ok, warning
+from doorward.config.checks.mcp_check import check_upstream
 from doorward.config.checks.stdio_check import check_command
 from doorward.config.settings import Configuration, TrustedIssuerSettings
 from doorward.errors import HttpError
@@ -49,7 +50,7 @@ class RemoteChecks:
             if server.stdio is not None:
                 yield check_command(f"{setting}.command", server.stdio, server.policy)
             elif server.upstream is not None:
-                yield self._upstream(f"{setting}.upstream", server.upstream, server.forward_token)
+                yield check_upstream(f"{setting}.upstream", server, self._fetcher)
             for issuer in server.issuers:
                 if issuer.issuer is not None and (own is None or issuer.issuer != own.issuer):
                     yield self._issuer(f"{setting}.issuer", issuer, issuer.issuer)
@@ -84,29 +85,6 @@ class RemoteChecks:
             f"{url} answers {answer.status} and no metadata of this service.",
             "Let the proxy forward every path of this host, /.well-known/ included.",
         )
-
-    async def _upstream(self, setting: str, url: str, forward_token: bool) -> Finding:
-        try:
-            answer = await self._get(url)
-        except FetchFailed as error:
-            return failed(
-                setting,
-                f"The MCP server cannot be reached: {error.detail}.",
-                "Start it, or correct the URL.",
-            )
-        if answer.status == 401 and not forward_token:
-            return failed(
-                setting,
-                "The MCP server asks for a token, and gets none.",
-                "Let it accept requests of this process, or set forward_token = true.",
-            )
-        if answer.status == 404:
-            return failed(
-                setting,
-                f"{url} answers 404.",
-                "Add the path of its endpoint, often /mcp.",
-            )
-        return ok(setting, f"{url} answers.")
 
     async def _issuer(self, setting: str, settings: TrustedIssuerSettings, issuer: str) -> Finding:
         if settings.client_ids or settings.idp == "github":

@@ -1,14 +1,14 @@
 """Starts the command of a stdio server once, and compares its tools with the policy."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from doorward.config.checks.findings import Finding, failed, ok, warning
+from doorward.config.checks.tools import compared, names_in
 from doorward.gateway.stdio.capabilities import offered
 from doorward.gateway.stdio.child_session import ChildSession
 from doorward.gateway.stdio.refusals import StdioServerRefusal
 from doorward.gateway.stdio.settings import StdioCommand
-from doorward.policy import EVERY, Policy
+from doorward.policy import Policy
 
 _MOST_PAGES = 100
 
@@ -47,13 +47,8 @@ async def check_command(setting: str, command: StdioCommand, policy: Policy) -> 
             f"The command prints text on stdout: {session.stray_lines[0]!r}.",
             "Let it write to stderr: stdout is for messages, and other clients fail on text.",
         )
-    if unknown := sorted(set(_ruled(policy)) - names):
-        return warning(
-            setting,
-            f"A rule names the tool {unknown[0]!r}, which the server does not have.",
-            f"Its tools are: {', '.join(sorted(names)) or 'none'}.",
-        )
-    return ok(setting, f"{command.name} starts, and has {len(names)} tools.")
+    said = f"{command.name} starts, and has {len(names)} tools."
+    return compared(setting, policy, names) or ok(setting, said)
 
 
 async def _tools(session: ChildSession, seconds: float) -> set[str]:
@@ -61,18 +56,9 @@ async def _tools(session: ChildSession, seconds: float) -> set[str]:
     params: dict[str, Any] = {}
     for _ in range(_MOST_PAGES):
         event = await session.ask("tools/list", params, seconds)
-        tools = event.value.get("tools")
-        for one in tools if isinstance(tools, list) else ():
-            if isinstance(one, dict) and isinstance(one.get("name"), str):
-                found.add(one["name"])
+        found |= names_in(event.value)
         cursor = event.value.get("nextCursor")
         if not isinstance(cursor, str):
             break
         params = {"cursor": cursor}
     return found
-
-
-def _ruled(policy: Policy) -> Iterator[str]:
-    for method, name in policy.rules:
-        if method == "tools/call" and name != EVERY:
-            yield name
