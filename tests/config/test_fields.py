@@ -20,6 +20,7 @@ from doorward.authserver import (
 from doorward.config.operations import AuditSettings, LogSettings, OperationsSettings
 from doorward.config.reading import fields
 from doorward.config.reading.tables import Table, walk
+from doorward.downstream import TokenExchange
 from doorward.gateway import Gateway
 from doorward.gateway.stdio import StdioCommand, StdioLimits
 from doorward.guard import Guard
@@ -78,6 +79,7 @@ def _settings(table: Table) -> set[str]:
         (fields.RESOURCE, Resource),
         (fields.CLIENT, ConfiguredClient),
         (fields.EXCHANGE, ExchangePolicy),
+        (fields.TOKEN_EXCHANGE, TokenExchange),
         (fields.IDENTITY_PROVIDER, IdentityProvider),
         (fields.RULE, Rule),
         (fields.INTROSPECTION, Introspection),

@@ -148,7 +148,7 @@ async def test_the_callers_own_token_at_a_provider_is_sent() -> None:
         return f"token of {caller.subject} at {name}"
 
     before = set_giving(give)
-    got, _ = await received(provider_token="github")
+    got, _ = await received(token_for="github")
     reset_giving(before)
 
     assert got["authorization"] == "Bearer token of alice at github"
@@ -159,7 +159,7 @@ async def test_a_caller_without_an_account_gets_the_link_and_the_upstream_server
         raise AccountNotConnected("github", "no account", "https://mcp.example/connect/1")
 
     before = set_giving(give)
-    got, answer = await received(provider_token="github")
+    got, answer = await received(token_for="github")
     reset_giving(before)
 
     assert got == {}
@@ -175,7 +175,7 @@ async def test_a_caller_without_an_account_gets_the_link_and_the_upstream_server
         ({"caller_headers": {"subject": "Content-Length"}}, "caller-header"),
         ({"caller_headers": {"subject": "X-User", "name": "x-user"}}, "caller-header"),
         ({"caller_headers": {"subject": "X User"}}, "not-a-header"),
-        ({"secret": "hush", "provider_token": "github"}, "two-upstream-credentials"),
+        ({"secret": "hush", "token_for": "github"}, "two-upstream-credentials"),
     ],
 )
 def test_headers_that_callers_could_send_are_refused(settings: Any, reason: str) -> None:

@@ -149,6 +149,13 @@ def _require_provider(server: McpServerSettings, own: AuthServerSettings | None)
             "caller_assertion needs an authorization server to sign it, and there is none.",
             "Add [authorization_server], or use caller_headers.",
         )
+    exchange = server.upstream_credentials.get("exchange")
+    if exchange is not None and not any(server.trusts(one) for one in exchange.subject_issuers):
+        raise ConfigurationError(
+            "exchange-without-callers",
+            f"exchange is at {exchange.issuer!r}, and no caller has a token of it.",
+            "Set the issuer of exchange to an issuer that this MCP server trusts.",
+        )
     if name is not None and (own is None or own.identity_provider(name) is None):
         raise ConfigurationError(
             "unknown-identity-provider",

@@ -9,14 +9,19 @@ from urllib.parse import urlsplit
 
 from doorward.authserver import AuthServerSettings, Resource
 from doorward.config.operations import AuditSettings, LogSettings, OperationsSettings
+from doorward.downstream import TokenExchange
 from doorward.errors import ConfigurationError
 from doorward.gateway.stdio.settings import StdioCommand, StdioLimits
 from doorward.gateway.upstream_identity import SUBJECT_AND_ISSUER, UpstreamIdentity
 from doorward.guard import Guard
 from doorward.guard.issuers import Issuer, IssuerOptions, trusted
+from doorward.jose.private_key import PrivateKey
 from doorward.policy import Policy, Rule
 from doorward.tokens import TrustedIssuer
 from doorward.wire import address
+
+EXCHANGED = "upstream"
+"""The name, for the guard, of the token that the server behind it gets by token exchange."""
 
 _METHODS = {"tools": "tools/call", "prompts": "prompts/get", "resources": "resources/read"}
 
@@ -105,7 +110,7 @@ class McpServerSettings:
     forward_token: bool = False
     caller_headers: Mapping[str, str] = field(default_factory=lambda: SUBJECT_AND_ISSUER)
     caller_assertion: str | None = None
-    upstream_credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    upstream_credentials: Mapping[str, Any] = field(default_factory=dict, repr=False)
     timeout: float = 60.0
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -123,7 +128,7 @@ class McpServerSettings:
             sign=sign,
             audience=self.upstream or "",
             secret=given.get("secret"),
-            provider_token=given.get("provider_token"),
+            token_for=EXCHANGED if "exchange" in given else given.get("provider_token"),
             secret_header=given.get("header", "Authorization"),
         )
 
@@ -216,6 +221,28 @@ def mcp_server_of(*, policy: Policy, **values: Any) -> McpServerSettings:
     return McpServerSettings(
         policy=policy, issuers=issuers if one.is_empty else (one,), options=values, **own
     )
+
+
+def credentials_of(**values: Any) -> Mapping[str, Any]:
+    """
+    Return what an MCP server gets as its credentials.
+
+    Raises:
+        ConfigurationError: ``two-upstream-credentials``.
+    """
+    if "exchange" in values and not {"secret", "provider_token"}.isdisjoint(values):
+        raise ConfigurationError(
+            "two-upstream-credentials",
+            "upstream_credentials has exchange and another credential.",
+            "Keep the one that it accepts.",
+        )
+    return values
+
+
+def exchange_of(*, private_key: str | None = None, **values: Any) -> TokenExchange:
+    """Return the grant for the token of the MCP server; ``private_key`` is in PEM form."""
+    key = None if private_key is None else PrivateKey.from_pem(private_key)
+    return TokenExchange(private_key=key, **values)
 
 
 def process_of(

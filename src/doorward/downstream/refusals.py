@@ -134,6 +134,7 @@ class GrantRefused(DownstreamRefused):
 
     code = "downstream-grant-refused"
     status = 403
+    public = "Another service does not accept your sign-in here. Sign in again."
     hint = "Sign in again. If that fails, allow token exchange for this server at the issuer."
 
 

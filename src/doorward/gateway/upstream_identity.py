@@ -41,9 +41,9 @@ class UpstreamIdentity:
     ``client_id``, ``scopes``, ``roles``, ``kind``, ``name`` and ``email``, which is verified.
     Characters other than printable ASCII, and the percent sign, are percent-encoded.
     ``assertion_header`` carries a JWT that ``sign`` signs for ``audience``, for 60 seconds.
-    ``secret`` is the upstream server's own, and ``provider_token`` the name of an identity provider
-    whose token of the caller is sent. Both go into ``secret_header``; in ``Authorization`` they are
-    bearer tokens.
+    ``secret`` is the upstream server's own. ``token_for`` is a name in ``Guard(downstream=...)``, whose
+    token of the caller is sent. Both go into ``secret_header``; in ``Authorization`` they are bearer
+    tokens.
 
     Raises:
         ConfigurationError: ``not-a-header``, ``caller-header``, ``caller-member``,
@@ -55,7 +55,7 @@ class UpstreamIdentity:
     sign: Callable[[Mapping[str, Any]], str] | None = field(default=None, repr=False)
     audience: str = ""
     secret: str | None = field(default=None, repr=False)
-    provider_token: str | None = None
+    token_for: str | None = None
     secret_header: str = "Authorization"  # noqa: S105 - the name of a header
 
     def __post_init__(self) -> None:
@@ -65,10 +65,10 @@ class UpstreamIdentity:
                 f"caller_headers has {unknown[0]!r}, and no caller has that.",
                 f"Use {', '.join(_MEMBERS)}.",
             )
-        if self.secret is not None and self.provider_token is not None:
+        if self.secret is not None and self.token_for is not None:
             raise ConfigurationError(
                 "two-upstream-credentials",
-                "The upstream server has both a secret and provider_token.",
+                "The upstream server has both a secret and token_for.",
                 "Keep the one that it accepts.",
             )
         names = [require_header_name(name) for name in self.names]
@@ -85,7 +85,7 @@ class UpstreamIdentity:
     def names(self) -> tuple[str, ...]:
         """The headers that this gateway writes, whatever callers send."""
         more = [] if self.assertion_header is None else [self.assertion_header]
-        if self.secret is not None or self.provider_token is not None:
+        if self.secret is not None or self.token_for is not None:
             more.append(self.secret_header)
         return (*self.caller_headers.values(), *more)
 
@@ -94,9 +94,9 @@ class UpstreamIdentity:
         Return the headers of a request of this caller.
 
         Raises:
-            DownstreamRefused: there is no token of the caller at the provider;
+            DownstreamRefused: there is no token of the caller;
                 ``AccountNotConnected`` if they can change that.
-            DownstreamUnavailable: 503, the provider does not answer.
+            DownstreamUnavailable: 503, the issuer does not answer.
         """
         found = [
             (name.lower().encode(), quote(value, safe=_PLAIN).encode())
@@ -107,8 +107,8 @@ class UpstreamIdentity:
             assertion = self.sign(self._claims(caller, now))
             found.append((self.assertion_header.lower().encode(), assertion.encode("ascii")))
         secret = self.secret
-        if self.provider_token is not None:
-            secret = await caller.token_for(self.provider_token)
+        if self.token_for is not None:
+            secret = await caller.token_for(self.token_for)
         return found if secret is None else [*found, self._credential(secret)]
 
     def secret_headers(self) -> dict[str, str]:

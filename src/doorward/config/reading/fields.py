@@ -43,6 +43,8 @@ from doorward.config.settings import (
     NamedRule,
     TrustedClients,
     TrustedIssuerSettings,
+    credentials_of,
+    exchange_of,
     listen_address,
     mcp_server_of,
     policy_of,
@@ -332,6 +334,27 @@ _ISSUER = (
     Setting("internal_url", Text(), f"The URL {_FROM_ISSUER_TO_US}."),
 )
 
+TOKEN_EXCHANGE = Table(
+    (
+        Setting("issuer", Text(), "The issuer, which issued the caller's token.", True),
+        Setting("client_id", Text(), "This server's client id at the issuer.", True),
+        Setting("client_secret", Text(), "This server's client secret.", source="secret"),
+        Setting("private_key", Text(), "This server's private key, as PEM.", source="secret"),
+        Setting(
+            "method",
+            Choice(("client_secret_basic", "client_secret_post", "private_key_jwt")),
+            "How this server authenticates.",
+        ),
+        Setting("audience", Text(), "The MCP server's name at the issuer."),
+        Setting("resource", Text(), "The MCP server's URL at the issuer."),
+        Setting("scopes", WORDS, "The scopes of the new token."),
+        Setting("trusted_issuers", WORDS, "More issuers whose tokens this issuer exchanges."),
+        Setting("token_endpoint", Text(), "The token endpoint, if metadata does not name it."),
+        Setting("internal_url", Text(), f"The URL {_FROM_ISSUER_TO_US}."),
+    ),
+    exchange_of,
+)
+
 UPSTREAM_CREDENTIALS = Table(
     (
         Setting("secret", Text(), "A secret of the MCP server.", source="secret"),
@@ -340,8 +363,10 @@ UPSTREAM_CREDENTIALS = Table(
             Text('"github"'),
             "The identity provider whose token of the caller is sent.",
         ),
+        Setting("exchange", TOKEN_EXCHANGE, "A token for which the caller's token is exchanged."),
         Setting("header", Text('"X-Api-Key"'), "The header, if it is not Authorization."),
-    )
+    ),
+    credentials_of,
 )
 
 PROCESS = Table(

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from doorward.authserver import AuthorizationServer, AuthServerSettings
 from doorward.config.service.operations import ServiceOperations
 from doorward.config.service.routing import Site
-from doorward.config.settings import McpServerSettings
+from doorward.config.settings import EXCHANGED, McpServerSettings
 from doorward.errors import ConfigurationError
 from doorward.gateway import Gateway, Route
 from doorward.gateway.shortened_lists import Permits, ShortenedLists
@@ -95,7 +95,10 @@ class McpServerPart(Part):
         own = None if authserver is None else authserver.server.trusted_issuer(settings.resource)
         self.route = urlsplit(settings.resource).path or "/"
         more: dict[str, Any] = {}
-        if "provider_token" in settings.upstream_credentials and authserver is not None:
+        credentials = settings.upstream_credentials
+        if "exchange" in credentials:
+            more["downstream"] = {EXCHANGED: credentials["exchange"]}
+        elif "provider_token" in credentials and authserver is not None:
             more["downstream"] = authserver.server.provider_tokens(settings.resource)
         guard = settings.guard(own, audit=operations.guard_sink(self.route), clock=clock, **more)
         policy = settings.policy
