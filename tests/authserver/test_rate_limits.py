@@ -3,8 +3,9 @@
 import pytest
 from starlette.requests import HTTPConnection
 
-from doorward.authserver.rate_limits import RateLimits, address_key
+from doorward.authserver.rate_limits import RateLimits
 from doorward.authserver.refusals import TooManyRequests
+from doorward.net.client_address import address_key
 from tests.authserver.conftest import StoppedClock
 from tests.ledger import proves
 

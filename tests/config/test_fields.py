@@ -41,6 +41,7 @@ GUARD = {
     "downstream": "for tools in this process, which call the next server",
     "app_path": "the path in upstream",
     "companion": "an object",
+    "rate_counters": "the database of [authorization_server]",
     "open_paths": "nothing but the endpoint is forwarded",
     "serve_other_paths": "nothing but the endpoint is forwarded",
 }
@@ -56,7 +57,6 @@ GATEWAY = {
     "lists": "policy",
     "identity": "caller_headers, caller_assertion, upstream_credentials",
     "audit": "an object",
-    "connections": "as the default says",
     "credentials": "forward_token",
 }
 

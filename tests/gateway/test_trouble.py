@@ -13,6 +13,7 @@ from tests.gateway.running_gateway import (
     open_until_left,
     running_gateway,
 )
+from tests.ledger import proves
 from tests.net.tls_server import Place, ok
 
 TOKEN = "/realms/mcp-realm/protocol/openid-connect/token"
@@ -119,3 +120,29 @@ async def test_the_query_is_not_logged() -> None:
         await gateway.get(f"{TOKEN}?code=a-secret-code")
 
     assert "a-secret-code" not in repr(gateway.events)
+
+
+@proves("S163", "refuses", "limits per principal")
+async def test_a_server_gets_no_more_requests_at_once_than_connections_says() -> None:
+    entered, may_end = asyncio.Event(), asyncio.Event()
+
+    async def streams(writer: asyncio.StreamWriter) -> None:
+        writer.write(EVENTS)
+        await writer.drain()
+        entered.set()
+        await may_end.wait()
+        writer.write(_chunk(b""))
+        await writer.drain()
+
+    async with running_gateway(streams, connections=1, timeout=0.3) as gateway:
+        first = asyncio.create_task(gateway.get("/mcp"))
+        await entered.wait()
+        second = await gateway.get("/mcp")
+        seen = len(gateway.upstream.requests)
+        may_end.set()
+        await first
+        after = await gateway.get("/mcp")
+
+    assert (second.status, second.json["error"]) == (504, "upstream-slow")
+    assert seen == 1
+    assert after.status == 200

@@ -143,6 +143,8 @@ class AuthorizationServer:
         self.settings = settings
         self.users = Users(store, clock)
         self.keys = keys
+        # What replicas share; ``None`` where each process counts for itself.
+        self.rate_counters = RateCounters(store, clock) if store.is_shared else None
         self.services = Services(
             settings=settings,
             clock=clock,
@@ -159,7 +161,7 @@ class AuthorizationServer:
             sessions=Sessions(store, settings, clock),
             known_browsers=KnownBrowsers(store, settings, clock),
             transactions=Transactions(store, settings, clock),
-            limits=RateLimits(clock, RateCounters(store, clock) if store.is_shared else None),
+            limits=RateLimits(clock, self.rate_counters),
             events=events,
             providers=providers,
             provider_logins=ProviderLogins(store, clock),

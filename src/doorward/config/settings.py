@@ -48,6 +48,8 @@ class NamedRule:
     kinds: frozenset[Any] = frozenset()
     public: bool = False
     arguments: Mapping[str, Any] | None = None
+    limit: str | None = None
+    concurrent: int | None = None
 
     @property
     def rule(self) -> Rule:
@@ -58,6 +60,8 @@ class NamedRule:
             self.kinds,
             public=self.public,
             arguments=self.arguments,
+            limit=self.limit,
+            concurrent=self.concurrent,
         )
 
 
@@ -112,6 +116,7 @@ class McpServerSettings:
     caller_assertion: str | None = None
     upstream_credentials: Mapping[str, Any] = field(default_factory=dict, repr=False)
     timeout: float = 60.0
+    connections: int = 200
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def identity(self, sign: Callable[[Mapping[str, Any]], str] | None = None) -> UpstreamIdentity:
@@ -293,6 +298,7 @@ _OF_UPSTREAMS = (
     "pass_headers",
     "forward_token",
     "timeout",
+    "connections",
     "caller_headers",
     "caller_assertion",
     "upstream_credentials",

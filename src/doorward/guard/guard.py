@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from doorward.downstream.grants import DownstreamGrant
     from doorward.downstream.provider_token import InProcessToken
     from doorward.downstream.tokens import DownstreamTokens
+    from doorward.guard.call_limits import SharedCounters
     from doorward.idp.clients import RefusalForm
     from doorward.tokens import ApiKeys, Introspection, TokenVerifier
 
@@ -91,8 +92,10 @@ class Guard:
 
     ``downstream`` has the servers that tools call in the caller's name, each with its grant.
     ``await identity.token_for(name)`` gets a token. The application then no longer sees the
-    ``Authorization`` header. ``companion`` is an application that serves paths of its own, without
-    checks of this guard.
+    ``Authorization`` header. ``rate_counters`` count the limits of rules for several processes; without
+    them, each process counts for itself. Callers without a token are counted by address, which
+    ``trusted_proxies`` tell in ``X-Forwarded-For``. ``companion`` is an application that serves paths
+    of its own, without checks of this guard.
 
     Raises:
         ConfigurationError: with reason ``insecure-resource``, ``not-a-resource``, ``no-issuers``,
@@ -141,6 +144,8 @@ class Guard:
         verifier: "TokenVerifier | None" = None,
         downstream: "Mapping[str, DownstreamGrant | InProcessToken] | None" = None,
         companion: CompanionApplication | None = None,
+        rate_counters: "SharedCounters | None" = None,
+        trusted_proxies: Collection[str] = (),
         audit: audit_log.AuditSink = audit_log.log,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -201,6 +206,8 @@ class Guard:
             clock,
             hides=hide_refused,
             forms=RefusalForms(refusal_forms),
+            rate_counters=rate_counters,
+            trusted_proxies=tuple(trusted_proxies),
         )
         self._settings = GuardSettings(
             paths=paths,

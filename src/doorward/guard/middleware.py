@@ -241,17 +241,24 @@ class GuardMiddleware:
                 _read_message(request, body)
                 receive = replay(body, receive)
             self._pipeline.authorize(request, self._settings.policy)
+            if request.limits:
+                request.release = await self._pipeline.count(request)
         except (RequestRefused, Unavailable) as refusal:
-            # Here, because the first request of a client that cannot sign in has no token.
-            if not self._mount_checked:
-                self._mount_checked = True
-                warn_of_mount_at(scope, self._settings.paths.endpoint)
-            answer = self._pipeline.refuse(request, refusal)
-            await deliver(answer, send, cors.readable_headers(request.origin))
+            await self._refuse(request, refusal, send)
             return
         except ClientDisconnected:
             return
         await self._serve(request, caller, receive, send)
+
+    async def _refuse(
+        self, request: GuardedRequest, refusal: RequestRefused | Unavailable, send: Send
+    ) -> None:
+        # Here, because the first request of a client that cannot sign in has no token.
+        if not self._mount_checked:
+            self._mount_checked = True
+            warn_of_mount_at(request.scope, self._settings.paths.endpoint)
+        answer = self._pipeline.refuse(request, refusal)
+        await deliver(answer, send, cors.readable_headers(request.origin))
 
     def _check_host_and_origin(self, request: GuardedRequest) -> None:
         """Check Host before Origin: under a foreign Host, no origin can be trusted."""
@@ -332,7 +339,8 @@ class GuardMiddleware:
         app = self._app if caller is not None else self._for_stranger(request)
         if settings.describes_tools and lists_tools(request.operation, request.headers):
             app = DescribedTools(app, settings.policy, lambda e: self._pipeline.refuse(request, e))
-        return stream.run(app, inner, receive)
+        running = stream.run(app, inner, receive)
+        return running if request.release is None else _released(running, request.release)
 
     def _for_stranger(self, request: GuardedRequest) -> ASGIApp:
         """Return the application, whose lists show a caller without a token what is public."""
@@ -345,6 +353,13 @@ class GuardMiddleware:
             lambda wanted: policy.decide(None, wanted).allowed,
             lambda problem: self._pipeline.refuse(request, problem),
         )
+
+
+async def _released(running: Awaitable[None], release: Callable[[], None]) -> None:
+    try:
+        await running
+    finally:
+        release()
 
 
 def _operation(envelope: Envelope) -> Operation:

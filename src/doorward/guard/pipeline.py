@@ -1,7 +1,7 @@
 """The steps of every guarded request: authenticate, authorize, and write the audit event."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from copy import copy
 from typing import TYPE_CHECKING
 
@@ -16,12 +16,14 @@ from doorward.guard.refusal_forms import RefusalForms
 from doorward.guard.refusals import ArgumentRefused, KindNotAllowed, UnknownName
 from doorward.identity import Identity
 from doorward.policy import Decision, Operation, Policy
+from doorward.policy.call_limits import RuleLimit
 from doorward.wire.asgi import Scope
 from doorward.wire.error_response import BearerChallenge
 from doorward.wire.jsonrpc.envelope import NAMED, Envelope
 from doorward.wire.jsonrpc.protocol_refusal import UnknownMethod
 
 if TYPE_CHECKING:
+    from doorward.guard.call_limits import CallLimits, Release, SharedCounters
     from doorward.tokens import TokenVerifier
 
 
@@ -47,6 +49,10 @@ class GuardedRequest:
     is_stranger: bool = False
     # The true reason, where the answer hides that the operation exists.
     hidden_reason: str | None = None
+    # The limits of the rules that allowed the operation.
+    limits: tuple[RuleLimit, ...] = ()
+    # Called when the answer has ended, if the request was counted.
+    release: "Release | None" = None
 
     def __init__(self, scope: Scope, operation: Operation | None = None) -> None:
         self.scope = scope
@@ -65,7 +71,8 @@ class Pipeline:
     The checks of one guard, in the order in which every way in runs them.
 
     The MCP endpoint, FastAPI routes and a gateway behind the guard call ``authenticate``, then
-    ``authorize``, then ``record`` or ``refuse``. A check for every guarded request belongs here.
+    ``authorize``, ``count`` if the request has ``limits``, then ``record`` or ``refuse``. A check for
+    every guarded request belongs here.
     ``hides`` answers for an operation that the caller may not do as for an unknown one.
     ``proof_check`` sees each request and its token before the cache of verified tokens does.
     ``forms`` chooses how a client learns that a tool call was refused.
@@ -81,7 +88,12 @@ class Pipeline:
         hides: bool = False,
         proof_check: ProofCheck | None = None,
         forms: RefusalForms | None = None,
+        rate_counters: "SharedCounters | None" = None,
+        trusted_proxies: Sequence[str] = (),
     ) -> None:
+        self._limits: CallLimits | None = None
+        self._rate_counters = rate_counters
+        self._trusted_proxies = trusted_proxies
         self.verifier = verifier
         self.proof_check = proof_check
         self.challenge = challenge
@@ -171,6 +183,34 @@ class Pipeline:
             )
         if not decision.allowed:
             raise self._refusal_of(request, decision, operation, identity)
+        if decision.limits:
+            request.limits = decision.limits
+
+    async def count(self, request: GuardedRequest) -> "Release":
+        """
+        Count a request that ``authorize`` allowed; call the result when its answer has ended.
+
+        Raises:
+            TooManyCalls: 429, a rule's limit is reached.
+            Unavailable: 503, the counters cannot be reached.
+        """
+        if self._limits is None:
+            # Most guards have no limits, and start-up is measured.
+            from doorward.guard.call_limits import CallLimits
+
+            self._limits = CallLimits(self._clock, self._rate_counters)
+        return await self._limits.admit(request.limits, self._counted_as(request))
+
+    def _counted_as(self, request: GuardedRequest) -> str:
+        from starlette.requests import HTTPConnection
+
+        from doorward.guard.call_limits import counted_as
+        from doorward.net.client_address import address_key
+
+        address = ""
+        if request.identity is None:
+            address = address_key(HTTPConnection(request.scope), self._trusted_proxies)
+        return counted_as(request.identity, address)
 
     def refuse(self, request: GuardedRequest, refusal: RequestRefused | Unavailable) -> Response:
         """Return the HTTP answer to ``refusal``, and write its audit event."""

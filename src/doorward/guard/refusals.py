@@ -84,6 +84,33 @@ class ArgumentRefused(NotPermitted):
     hint = "Call it with arguments that the rule admits; `doorward why` shows its conditions."
 
 
+class TooManyCalls(RequestRefused):
+    """The caller has reached the rate of a rule; ``retry_after`` is in seconds."""
+
+    code = "too-many-calls"
+    status = 429
+    public = "You have called this too often."
+    hint = "Wait for the seconds in Retry-After, or raise limit in the rule."
+
+    def __init__(self, detail: str, *, retry_after: int = 1) -> None:
+        told = f"{self.public} Try again in {retry_after} seconds."
+        super().__init__(detail, description=told)
+        self.data = {"retry_after": retry_after}
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """``Retry-After``, in seconds."""
+        return {"Retry-After": str(self.data["retry_after"])}
+
+
+class TooManyAtOnce(TooManyCalls):
+    """The caller has as many calls in progress as a rule allows at the same time."""
+
+    code = "too-many-at-once"
+    public = "Too many of your calls are running."
+    hint = "Wait until one of the calls has ended, or raise concurrent in the rule."
+
+
 class UnknownName(RequestRefused):
     """No rule names this tool, prompt or resource, so nobody may use it."""
 

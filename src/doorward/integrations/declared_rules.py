@@ -260,13 +260,13 @@ class DeclaredPolicy(Policy):
         )
         others = (self._operator_policy.decide(None, other) for other in added.other_names)
         if is_public and all(one.allowed for one in others):
-            return _NOTHING_NEEDED
+            return decision if decision.allowed else _NOTHING_NEEDED
         return decision if decision.reason == "unknown-operation" else _NO_CALLER
 
     def _decide(self, identity: Identity, operation: Operation, added: "_AddedRules") -> Decision:
-        if added.rules and self._decide_added_for_stranger(operation, added).allowed:
+        if added.rules and (public := self._decide_added_for_stranger(operation, added)).allowed:
             # Whoever signs in must not be able to do less than without.
-            return _NOTHING_NEEDED
+            return public
         decision = self._operator_policy.decide(identity, operation)
         if decision.reason in ("uri-not-normal", "no-template-fits"):
             return decision
@@ -423,7 +423,8 @@ def _combine(one: Decision, other: Decision) -> Decision:
     reported = one if _PRECEDENCE[one.reason] >= _PRECEDENCE[other.reason] else other
     scopes = one.scopes | other.scopes
     conditions = tuple(dict.fromkeys((*one.conditions, *other.conditions)))
-    if scopes == reported.scopes and conditions == reported.conditions:
+    limits = tuple(dict.fromkeys((*one.limits, *other.limits)))
+    if (scopes, conditions, limits) == (reported.scopes, reported.conditions, reported.limits):
         return reported
     # All scopes at once: otherwise a client asks its user once for each missing scope.
-    return msgspec.structs.replace(reported, scopes=scopes, conditions=conditions)
+    return msgspec.structs.replace(reported, scopes=scopes, conditions=conditions, limits=limits)

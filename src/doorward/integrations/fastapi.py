@@ -120,6 +120,9 @@ async def _authenticate_and_authorize(
     try:
         caller = guarded.identity or await guard.pipeline.authenticate(guarded)
         guard.pipeline.authorize(guarded, policy)
+        if guarded.limits:
+            # A dependency does not see the end of the answer, so only the rate is counted.
+            (await guard.pipeline.count(guarded))()
     except (RequestRefused, Unavailable) as refusal:
         pipeline = guard.pipeline
         pipeline.record_refusal(guarded, refusal, refusal.status)

@@ -8,6 +8,7 @@ import msgspec
 
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity, Kind
+from doorward.policy.call_limits import CallLimit, RuleLimit
 from doorward.policy.conditions import RuleConditions, conditions_of
 from doorward.policy.rule_index import RuleIndex, require_public_by_name, require_valid_rule
 from doorward.policy.rules import EVERY, EVERY_KIND, STRANGERS_CONVERSATION, Operation, Rule
@@ -33,6 +34,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     Told one missing scope at a time, a client would ask its user once for each. ``kinds`` are the
     kinds of callers that the operation admits. With ``conditions``, it is allowed for some arguments:
     ``decide_arguments`` decides for those of a call. ``expected`` is what an argument does not meet.
+    ``limits`` are how often the caller may do it.
     """
 
     allowed: bool
@@ -42,6 +44,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     kinds: frozenset[Kind] = EVERY_KIND
     conditions: tuple[RuleConditions, ...] = ()
     expected: str = ""
+    limits: tuple[RuleLimit, ...] = ()
 
 
 def decide_arguments(
@@ -84,6 +87,8 @@ class _Needs(NamedTuple):
     kinds: frozenset[Kind]
     # The decision that allows, built once.
     allowed: Decision
+    # No combination of rules is public: only the rule for an exact name.
+    is_public: bool = False
 
 
 class Policy:
@@ -134,10 +139,15 @@ class Policy:
         conditions_of("", "", base)
         self._base = self._combine([])
         self._rule_index = RuleIndex(
-            {key: self._combine([one], conditions_of(*key, one)) for key, one in self.rules.items()}
+            {
+                key: self._combine([one], conditions_of(*key, one), _limits(" ".join(key), one))
+                for key, one in self.rules.items()
+            }
         )
         self._named = {
-            key: _PUBLIC if rule.public else _combine_needs(self._rule_index.lookup(*key).entries)
+            key: _public(_limits(" ".join(key), rule))
+            if rule.public
+            else _combine_needs(self._rule_index.lookup(*key).entries)
             for key, rule in self.rules.items()
         }
 
@@ -173,15 +183,16 @@ class Policy:
             ruled = (method, EVERY) in self.rules
             open_to_all = method in STRANGERS_CONVERSATION and not ruled and self.has_public
             return _PUBLIC.allowed if open_to_all else _NO_CALLER
-        if self._named.get((method, name)) is _PUBLIC:
-            return _PUBLIC.allowed
+        own = self._named.get((method, name))
+        if own is not None and own.is_public:
+            return own.allowed
         unruled = self._rule_index.lookup(method, name, operation.reaches).status == "unknown"
         return Decision(False, "unknown-operation") if unruled else _NO_CALLER
 
     def _decide_needs(self, identity: Identity, needs: _Needs | _Refused) -> Decision:
         if isinstance(needs, str):
             return Decision(False, needs)
-        scopes, role_sets, kinds, allowed = needs
+        scopes, role_sets, kinds, allowed, _ = needs
         # Kinds before scopes: a service that is never admitted must not be sent to get more scopes.
         if identity.kind not in kinds:
             return Decision(False, "kind-not-allowed", scopes, _named(role_sets), kinds)
@@ -240,12 +251,18 @@ class Policy:
             return entries[0]
         return _combine_needs(entries) if entries else self._base
 
-    def _combine(self, rules: list[Rule], conditions: tuple[RuleConditions, ...] = ()) -> _Needs:
+    def _combine(
+        self,
+        rules: list[Rule],
+        conditions: tuple[RuleConditions, ...] = (),
+        limits: tuple[RuleLimit, ...] = (),
+    ) -> _Needs:
         every = [self.base, *rules]
         scopes = frozenset[str]().union(*(rule.scopes for rule in every))
         role_sets = tuple(rule.roles for rule in every if rule.roles)
         kinds = EVERY_KIND.intersection(*(rule.kinds for rule in every))
-        return _needs(scopes, role_sets, kinds, conditions)
+        every_limit = (*_limits("", self.base), *limits)
+        return _needs(scopes, role_sets, kinds, conditions, every_limit)
 
 
 def _required(operation: Operation, needs: _Needs | _Refused) -> Requirement | None:
@@ -260,7 +277,7 @@ def _requirement(operation: Operation, needs: _Needs) -> Requirement:
         needs.scopes,
         needs.role_sets,
         needs.kinds,
-        public=needs is _PUBLIC,
+        public=needs.is_public,
         conditions=needs.allowed.conditions,
     )
 
@@ -270,7 +287,8 @@ def _combine_needs(some: list[_Needs]) -> _Needs:
     role_sets = tuple(dict.fromkeys(roles for one in some for roles in one.role_sets))
     conditions = dict.fromkeys(each for one in some for each in one.allowed.conditions)
     kinds = EVERY_KIND.intersection(*(one.kinds for one in some))
-    return _needs(scopes, role_sets, kinds, tuple(conditions))
+    limits = dict.fromkeys(each for one in some for each in one.allowed.limits)
+    return _needs(scopes, role_sets, kinds, tuple(conditions), tuple(limits))
 
 
 def _needs(
@@ -278,13 +296,24 @@ def _needs(
     role_sets: tuple[frozenset[str], ...],
     kinds: frozenset[Kind],
     conditions: tuple[RuleConditions, ...],
+    limits: tuple[RuleLimit, ...],
 ) -> _Needs:
-    allowed = Decision(True, "allowed", scopes, _named(role_sets), kinds, conditions)
+    allowed = Decision(True, "allowed", scopes, _named(role_sets), kinds, conditions, limits=limits)
     return _Needs(scopes, role_sets, kinds, allowed)
 
 
-# What a public rule needs. Its identity matters: no other rule, and no combination, is public.
-_PUBLIC = _Needs(frozenset(), (), EVERY_KIND, Decision(True, "allowed"))
+def _public(limits: tuple[RuleLimit, ...]) -> _Needs:
+    """Return what a public rule needs."""
+    return _Needs(frozenset(), (), EVERY_KIND, Decision(True, "allowed", limits=limits), True)
+
+
+def _limits(rule: str, written: Rule) -> tuple[RuleLimit, ...]:
+    if written.limit is None and written.concurrent is None:
+        return ()
+    return (RuleLimit(rule, CallLimit(written.limit, written.concurrent)),)
+
+
+_PUBLIC = _public(())
 _NO_CALLER = Decision(False, "no-caller")
 
 

@@ -9,6 +9,7 @@ import msgspec
 from doorward.errors import ConfigurationError
 from doorward.identity import Kind
 from doorward.policy.argument_conditions import ArgumentConditions
+from doorward.policy.call_limits import CallLimit
 
 # The name that stands for every operation of a method that has no rule of its own.
 EVERY = "*"
@@ -33,9 +34,12 @@ class Rule:
     ``Rule(arguments={"amount": {"type": "integer", "maximum": 100}})``. ``{"claim": "sub"}`` is the
     caller's own value. For a resource template, arguments are its variables.
 
+    ``limit="30 per minute"`` is how often one caller may do what the rule decides, ``concurrent`` how
+    many of the calls may run at the same time.
+
     Raises:
-        ConfigurationError: with reason ``not-a-kind``, ``public-with-conditions`` or
-            ``argument-schema``.
+        ConfigurationError: with reason ``not-a-kind``, ``public-with-conditions``,
+            ``argument-schema`` or ``not-a-rate``.
     """
 
     scopes: frozenset[str]
@@ -43,6 +47,8 @@ class Rule:
     kinds: frozenset[Kind]
     public: bool
     arguments: ArgumentConditions | None
+    limit: str | None
+    concurrent: int | None
 
     def __init__(
         self,
@@ -52,6 +58,8 @@ class Rule:
         *,
         public: bool = False,
         arguments: Mapping[str, Mapping[str, Any]] | None = None,
+        limit: str | None = None,
+        concurrent: int | None = None,
     ) -> None:
         object.__setattr__(self, "scopes", _names(scopes))
         object.__setattr__(self, "roles", _names(roles))
@@ -59,6 +67,10 @@ class Rule:
         object.__setattr__(self, "public", public)
         conditions = ArgumentConditions(arguments) if arguments else None
         object.__setattr__(self, "arguments", conditions)
+        object.__setattr__(self, "limit", limit)
+        object.__setattr__(self, "concurrent", concurrent)
+        if limit is not None or concurrent is not None:
+            CallLimit(limit, concurrent)  # Refuses what is no limit.
         if public and (self.scopes or self.roles or _names(kinds) or arguments):
             raise ConfigurationError(
                 "public-with-conditions",

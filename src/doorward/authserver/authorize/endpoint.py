@@ -16,13 +16,13 @@ from doorward.authserver.authorize.response import refuse_authorization
 from doorward.authserver.authorize.sign_in import ask_to_sign_in, signed_in_session
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants.authorization_request import AuthorizationRequest
-from doorward.authserver.rate_limits import address_key
 from doorward.authserver.refusals import AccessDenied, InvalidRequest, LoginRequired, OAuthRefused
 from doorward.authserver.services import Services
 from doorward.authserver.users.authentication import Authentication
 from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.sessions import BrowserSession
 from doorward.authserver.users.users import User
+from doorward.net.client_address import address_key
 from doorward.wire.oauth.parameters import Parameters, parse_parameters
 from doorward.wire.oauth.redirect_uri import is_loopback
 

@@ -4,7 +4,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from doorward.authserver.endpoints.sign_in import read_form
-from doorward.authserver.rate_limits import address_key
 from doorward.authserver.refusals import InvalidRequest
 from doorward.authserver.responses import json_response
 from doorward.authserver.services import Services
@@ -15,6 +14,7 @@ from doorward.authserver.upstream.logout_token import OLDEST, LogoutToken, check
 from doorward.authserver.upstream.provider_client import ProviderClient
 from doorward.authserver.upstream.sessions import named_by_provider
 from doorward.authserver.upstream.signed_token import read_signed_token
+from doorward.net.client_address import address_key
 from doorward.net.clock import LEEWAY
 
 

@@ -15,7 +15,6 @@ from doorward.authserver.endpoints.provider_redirect import redirect_to_provider
 from doorward.authserver.endpoints.sign_in import read_form
 from doorward.authserver.pages import pages
 from doorward.authserver.provider_tokens.links import ConnectLink
-from doorward.authserver.rate_limits import address_key
 from doorward.authserver.refusals import ConnectLinkRefused, FormRefused, OAuthRefused
 from doorward.authserver.responses import page_response
 from doorward.authserver.services import Services
@@ -32,6 +31,7 @@ from doorward.authserver.upstream.refusals import (
 )
 from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import User
+from doorward.net.client_address import address_key
 from doorward.wire.oauth.parameters import Parameters, parse_parameters
 
 # What the way to the provider is bound to, in place of a transaction.

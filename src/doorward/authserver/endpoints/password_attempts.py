@@ -7,11 +7,12 @@ from math import ceil
 from starlette.requests import Request
 
 from doorward.authserver.keys.secrets import hash_secret
-from doorward.authserver.rate_limits import RateLimits, address_key
+from doorward.authserver.rate_limits import RateLimits
 from doorward.authserver.refusals import StoreUnavailable, TooManyRequests
 from doorward.authserver.services import Services
 from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import User, canonical_username
+from doorward.net.client_address import address_key
 
 _FROM_NETWORK = "Too many sign-ins from your network. Try again in {wait}."
 _OF_NETWORK = "Too many wrong passwords for this username from your network. Try again in {wait}."

@@ -25,7 +25,6 @@ from doorward.authserver.grants.authorization_request import AuthorizationReques
 from doorward.authserver.grants.consents import client_digest
 from doorward.authserver.grants.transactions import Transaction
 from doorward.authserver.openid.claims import required_scopes
-from doorward.authserver.rate_limits import address_key
 from doorward.authserver.refusals import AccessDenied, FormRefused, OAuthRefused
 from doorward.authserver.services import Services
 from doorward.authserver.settings.admission import ProviderAccount
@@ -42,6 +41,7 @@ from doorward.authserver.upstream.refusals import (
 from doorward.authserver.upstream.responses import ProviderTokens
 from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import User
+from doorward.net.client_address import address_key
 from doorward.wire.oauth.parameters import Parameters, parse_parameters
 
 LONGEST_QUERY = 16 * 1024

@@ -2,7 +2,6 @@
 
 from starlette.requests import Request
 
-from doorward.authserver.rate_limits import address_key
 from doorward.authserver.refusals import (
     ClientKeysUnavailable,
     InvalidClient,
@@ -11,6 +10,7 @@ from doorward.authserver.refusals import (
 )
 from doorward.authserver.responses import read_body
 from doorward.authserver.services import Services
+from doorward.net.client_address import address_key
 from doorward.wire.oauth.parameters import Parameters, parse_parameters
 
 LONGEST_REQUEST = 16 * 1024

@@ -271,6 +271,8 @@ _RULE = (
         Named(JsonSchema()),
         "A JSON Schema for each argument that a call must have, or the claim that it must equal.",
     ),
+    Setting("limit", _RATE, "How often one caller may do what the rule decides."),
+    Setting("concurrent", _COUNT, "How many calls of one caller may run at the same time."),
 )
 RULE = Table(_RULE, Rule)
 
@@ -457,6 +459,12 @@ MCP_SERVER = Table(
         Setting("pass_headers", Items(), "More request headers that are forwarded."),
         Setting("forward_token", Flag(), "Forward the caller's access token to the MCP server."),
         Setting("timeout", _SECONDS, "Seconds until the MCP server must begin to answer."),
+        Setting("connections", _COUNT, "How many requests to the MCP server run at the same time."),
+        Setting(
+            "trusted_proxies",
+            Items(NETWORK),
+            "Proxies whose X-Forwarded-For tells the address of callers without a token.",
+        ),
     ),
     mcp_server_of,
 )

@@ -100,6 +100,8 @@ class McpServerPart(Part):
             more["downstream"] = {EXCHANGED: credentials["exchange"]}
         elif "provider_token" in credentials and authserver is not None:
             more["downstream"] = authserver.server.provider_tokens(settings.resource)
+        if authserver is not None:
+            more["rate_counters"] = authserver.server.rate_counters
         guard = settings.guard(own, audit=operations.guard_sink(self.route), clock=clock, **more)
         policy = settings.policy
 
@@ -182,6 +184,7 @@ def _gateway(
         pass_headers=settings.pass_headers,
         max_body=guard.max_body,
         timeout=settings.timeout,
+        connections=settings.connections,
         credentials="token" if settings.forward_token else "none",
         lists=ShortenedLists(permits),
         identity=settings.identity(None if authserver is None else authserver.sign_assertion),
