@@ -8,11 +8,11 @@ from doorward.net.url import FetchUrl, read_target
 
 
 async def exchange_and_follow(
-    target: FetchUrl, request: FetchRequest, *, any_address: bool, any_status: bool, **options: Any
+    target: FetchUrl, request: FetchRequest, *, internal_too: bool, any_status: bool, **options: Any
 ) -> FetchResponse:
     """Return the response of ``target``, or of where it redirects to."""
-    first = await exchange(target, request, any_address=any_address, any_status=True, **options)
+    first = await exchange(target, request, internal_too=internal_too, any_status=True, **options)
     if first.status != 302:
         return first
     elsewhere = read_target(first.headers["location"])
-    return await exchange(elsewhere, request, any_address=True, any_status=any_status, **options)
+    return await exchange(elsewhere, request, internal_too=True, any_status=any_status, **options)

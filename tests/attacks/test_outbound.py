@@ -190,7 +190,7 @@ async def test_a_redirect_leads_nowhere(tls: Contexts) -> bytes | None:
     "CVE-2026-1180, CVE-2026-4874",
     Defence(
         "doorward.net.connection:PinnedBackend._checked",
-        {"[] if self._any_address else not_public(addresses)": "[]"},
+        {"not_unicast(addresses) if self._internal_too else not_public(addresses)": "[]"},
     ),
 )
 async def test_a_url_of_a_registration_leads_to_no_inside_address(tls: Contexts) -> bytes | None:

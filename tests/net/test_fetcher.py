@@ -194,7 +194,7 @@ async def test_a_name_that_does_not_resolve_is_a_failure() -> None:
 
 
 async def test_an_address_is_not_resolved() -> None:
-    backend = PinnedBackend(to("10.0.0.1"), any_address=False)
+    backend = PinnedBackend(to("10.0.0.1"), internal_too=False)
     assert list(await backend._checked("8.8.8.8", 443)) == ["8.8.8.8"]
 
 

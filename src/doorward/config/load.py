@@ -18,6 +18,7 @@ from doorward.config.settings import (
     resources_of,
 )
 from doorward.errors import ConfigurationError
+from doorward.gateway.routes import require_address
 from doorward.tokens import LocalKeys, TrustedIssuer
 
 _LISTEN = ("127.0.0.1", 8000)
@@ -60,6 +61,8 @@ def load(path: Path) -> Configuration:
             # A guard checks its settings when it is made. Its keys are not asked for.
             server.guard(None if settings is None else trusted_by(settings, server))
             _require_provider(server, settings)
+            if server.upstream is not None:
+                require_address(server.upstream)
             server.identity()
             if settings is not None:
                 require_grantable(server, settings.resources)

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import urlsplit
 
 from doorward.errors import ConfigurationError
 from doorward.gateway.refusals import AmbiguousPath, NotForwarded
+from doorward.net.addresses import not_unicast
 from doorward.wire.address import origin_of, split
 
 # Which web pages may read the response: those of any origin, those of the allowed origins, or those
@@ -29,7 +31,7 @@ class Route:
     document, and the gateway forwards it only if it names that issuer.
 
     Raises:
-        ConfigurationError: ``not-a-path``, ``not-an-origin``.
+        ConfigurationError: ``not-a-path``, ``not-an-origin``, ``upstream-address``.
     """
 
     path: str
@@ -41,7 +43,7 @@ class Route:
     def __post_init__(self) -> None:
         for path in (self.path, self.target or self.path):
             require_path(path)
-        require_origin(self.upstream)
+        require_address(require_origin(self.upstream))
 
     def matches(self, path: str) -> bool:
         """Return whether this route is for ``path``."""
@@ -87,6 +89,26 @@ def require_origin(url: str) -> str:
             "Give scheme, host and port without a path, such as http://localhost:8080.",
         )
     return url
+
+
+def require_address(url: str) -> None:
+    """
+    Refuse an IP address at which no server can be meant; a name is checked when it is used.
+
+    Raises:
+        ConfigurationError: ``upstream-address``.
+    """
+    host = urlsplit(url).hostname or ""
+    try:
+        ip_address(host)
+    except ValueError:
+        return
+    if not_unicast([host]):
+        raise ConfigurationError(
+            "upstream-address",
+            f"{url!r} is an address that the gateway never connects to.",
+            "Use the address of the server, such as 127.0.0.1. 169.254.169.254 has a cloud's secrets.",
+        )
 
 
 def authority_of(origin: str) -> str:

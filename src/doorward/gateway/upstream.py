@@ -10,6 +10,9 @@ import httpcore2
 
 from doorward.gateway.headers import Header, response_headers
 from doorward.gateway.refusals import UpstreamBroken, UpstreamSlow, UpstreamUnreachable
+from doorward.net.connection import PinnedBackend
+from doorward.net.refusals import FetchFailed
+from doorward.net.resolver import Resolver, resolve
 
 _CONNECT_TIMEOUT = 5.0
 
@@ -43,13 +46,16 @@ class Upstream:
     to the chunks of an event stream.
     """
 
-    def __init__(self, *, timeout: float, connections: int, tls: bool) -> None:
+    def __init__(
+        self, *, timeout: float, connections: int, tls: bool, resolver: Resolver = resolve
+    ) -> None:
         self._timeout = timeout
         self._pool = httpcore2.AsyncConnectionPool(
             # If all upstream servers use plain http, no CA certificates need to be loaded.
             ssl_context=ssl.create_default_context() if tls else None,
             max_connections=connections,
             keepalive_expiry=15.0,
+            network_backend=PinnedBackend(resolver, internal_too=True),
         )
 
     @asynccontextmanager
@@ -58,7 +64,7 @@ class Upstream:
         Yield the response to ``request``. Leaving the block also cancels the request upstream.
 
         Raises:
-            UpstreamUnreachable: 502, the server accepts no connection.
+            UpstreamUnreachable: 502, the server accepts no connection, or its address is not allowed.
             UpstreamSlow: 504, the response did not start in time.
             UpstreamBroken: 502, the response is not HTTP.
         """
@@ -75,7 +81,7 @@ class Upstream:
                 response = await self._pool.handle_async_request(http_request)
         except (TimeoutError, httpcore2.PoolTimeout, httpcore2.WriteTimeout):
             raise UpstreamSlow(f"{origin} did not begin within {self._timeout} s") from None
-        except (httpcore2.ConnectError, httpcore2.ConnectTimeout, OSError) as error:
+        except (FetchFailed, httpcore2.ConnectError, httpcore2.ConnectTimeout, OSError) as error:
             raise UpstreamUnreachable(f"{origin}: {type(error).__name__}: {error}") from None
         except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
             raise UpstreamBroken(f"{origin}: {type(error).__name__}: {error}") from None

@@ -106,6 +106,16 @@ def not_public(addresses: Iterable[str]) -> list[str]:
     return [address for address in addresses if not is_public(address)]
 
 
+def not_unicast(addresses: Iterable[str]) -> list[str]:
+    """
+    Return the ``addresses`` that are neither public nor internal: no operator means one of them.
+
+    The name that an operator configured can lead elsewhere when it is used. A link-local address has
+    the credentials of a cloud machine, and 0.0.0.0 is this machine under another name.
+    """
+    return [one for one in addresses if not (is_public(one) or is_internal(one))]
+
+
 def _is_public_6(address: IPv6Address) -> bool:
     if address.scope_id is not None or address not in _GLOBAL_6:
         return False

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 import httpcore2
 
-from doorward.net.addresses import not_public
+from doorward.net.addresses import not_public, not_unicast
 from doorward.net.refusals import FetchFailed, FetchRefused
 from doorward.net.resolver import Resolver
 
@@ -14,15 +14,15 @@ class PinnedBackend(httpcore2.AsyncNetworkBackend):
     """
     Resolve once, check every answer, connect to a checked address.
 
-    The name stays in the request, so ``Host`` and SNI are those of the name. With ``any_address`` the
-    addresses are not checked: the operator configured this host and port.
+    The name stays in the request, so ``Host`` and SNI are those of the name. With ``internal_too`` they
+    may be in private networks: the operator configured this host and port.
 
     Spec: MCP 2026-07-28, security best practices, "Server-Side Request Forgery"
     """
 
-    def __init__(self, resolver: Resolver, *, any_address: bool) -> None:
+    def __init__(self, resolver: Resolver, *, internal_too: bool) -> None:
         self._resolver = resolver
-        self._any_address = any_address
+        self._internal_too = internal_too
         self._tcp = httpcore2.AnyIOBackend()
 
     async def connect_tcp(
@@ -37,7 +37,7 @@ class PinnedBackend(httpcore2.AsyncNetworkBackend):
         Return a stream to one of the host's checked addresses.
 
         Raises:
-            FetchRefused: any one of the addresses is not public.
+            FetchRefused: any one of the addresses is not allowed.
             FetchFailed: none of them answers.
         """
         failure: Exception | None = None
@@ -55,9 +55,9 @@ class PinnedBackend(httpcore2.AsyncNetworkBackend):
 
     async def _checked(self, host: str, port: int) -> Sequence[str]:
         addresses = await self._literal_or_resolved(host, port)
-        hidden = [] if self._any_address else not_public(addresses)
+        hidden = not_unicast(addresses) if self._internal_too else not_public(addresses)
         if hidden:
-            raise FetchRefused(f"{host!r} leads to {', '.join(hidden)}, which is not public")
+            raise FetchRefused(f"{host!r} leads to {', '.join(hidden)}, which is not allowed")
         if not addresses:
             raise FetchFailed(f"{host!r} does not resolve")
         return addresses

@@ -22,7 +22,7 @@ async def exchange(
     request: FetchRequest,
     *,
     resolver: Resolver,
-    any_address: bool,
+    internal_too: bool,
     tls: ssl.SSLContext | None,
     limit: int,
     any_status: bool,
@@ -30,7 +30,7 @@ async def exchange(
     """
     Return the response of ``target``, of at most ``limit`` bytes, over a new connection.
 
-    ``any_address`` is for a target that the operator configured: its addresses are not checked.
+    ``internal_too`` is for a target that the operator configured: it may be in a private network.
 
     Raises:
         FetchRefused: an address of the target is not public.
@@ -43,7 +43,7 @@ async def exchange(
             httpcore2.AsyncConnectionPool(
                 ssl_context=context,
                 max_connections=1,
-                network_backend=PinnedBackend(resolver, any_address=any_address),
+                network_backend=PinnedBackend(resolver, internal_too=internal_too),
             ) as pool,
             pool.stream(
                 request.method,

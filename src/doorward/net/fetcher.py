@@ -97,7 +97,7 @@ class Fetcher:
                     target,
                     request,
                     resolver=self._resolver,
-                    any_address=allowed,
+                    internal_too=allowed,
                     tls=self._tls,
                     limit=limit,
                     any_status=any_status,
