@@ -52,6 +52,9 @@ class Site:
     port: int = 0
     answers: dict[tuple[str, str], Handler] = field(default_factory=dict)
     every: Callable[[Asked], Answer | None] = lambda _asked: None
+    stays_open: bool = False
+    """Whether an event stream stays open behind its answer, until ``over``."""
+    over: threading.Event = field(default_factory=threading.Event)
 
     @property
     def origin(self) -> str:
@@ -176,9 +179,17 @@ def running(site: Site) -> Iterator[Site]:
             self.send_response_only(status)
             for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(told)))
+            stays_open = site.stays_open and headers.get("Content-Type") == "text/event-stream"
+            if stays_open and self.request_version != "HTTP/1.0":
+                self.send_header("Transfer-Encoding", "chunked")
+                told = b"%x\r\n%s\r\n" % (len(told), told)
+            elif not stays_open:
+                self.send_header("Content-Length", str(len(told)))
             self.end_headers()
             self.wfile.write(told)
+            if stays_open:
+                site.over.wait()
+                self.close_connection = True
 
         do_GET = do_POST = do_OPTIONS = do_DELETE = do_HEAD = answer  # noqa: N815
 
@@ -192,6 +203,7 @@ def running(site: Site) -> Iterator[Site]:
         try:
             yield site
         finally:
+            site.over.set()
             serving.shutdown()
             thread.join()
 

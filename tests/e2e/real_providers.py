@@ -138,7 +138,7 @@ def oidc_provider(port: int, _folder: Path) -> Iterator[RealProvider]:
 
 
 @dataclass
-class _HydraPages:
+class HydraPages:
     """The pages that Hydra's operator brings: who signs in, and what the tokens say."""
 
     admin: str = ""
@@ -194,7 +194,7 @@ class _HydraPages:
 @contextmanager
 def hydra(port: int, folder: Path) -> Iterator[RealProvider]:
     """Ory Hydra for our server on ``port``."""
-    shown = _HydraPages()
+    shown = HydraPages()
 
     @asynccontextmanager
     async def build(_base: str) -> AsyncIterator[Application]:

@@ -1,18 +1,22 @@
 """The doctor in front of a real nginx, with what people write into its configuration by mistake."""
 
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from doorward.doctor.findings.finding import Blame
 from doorward.doctor.probe.budget import Budget
 from doorward.doctor.probe.network import Network
+from doorward.doctor.probe.plan import Plan
 from doorward.doctor.probe.probe import Probe
 from doorward.doctor.walk import Examination, examine
-from tests.doctor.loopback import PRM, SetUp, as_json, healthy
+from tests.doctor.loopback import PRM, TOKEN, Answer, Asked, SetUp, as_json, healthy
+from tests.e2e.client_documents import make_certificates
 from tests.e2e.processes import free_port
 from tests.e2e.round_robin import find_nginx
 from tests.ledger import proves
@@ -36,7 +40,7 @@ http {{
   proxy_http_version 1.1;
   proxy_set_header Host $http_host;
   server {{
-    listen 127.0.0.1:{port};
+    listen 127.0.0.1:{port}{tls};
 {rules}
   }}
 }}
@@ -54,13 +58,16 @@ def behind(tmp_path: Path) -> Behind:
     def put(rules: str) -> Iterator[SetUp]:
         with healthy() as made:
             port = free_port()
-            inside, made.public = made.server.origin, f"http://127.0.0.1:{port}"
+            is_tls = "ssl_certificate" in rules
+            inside = made.server.origin
+            made.public = f"{'https' if is_tls else 'http'}://localhost:{port}"
             made.challenge = made.challenge.replace(inside, made.public)
             made.resource["resource"] = made.url
             rules = rules.replace("BACKEND", inside.removeprefix("http://"))
             user = "user root;" if tmp_path.owner() == "root" else ""
             file = tmp_path / "nginx.conf"
-            file.write_text(CONFIGURATION.format(port=port, rules=rules, user=user))
+            tls = " ssl" if is_tls else ""
+            file.write_text(CONFIGURATION.format(port=port, tls=tls, rules=rules, user=user))
             program = str(find_nginx())
             command = [program, "-p", str(tmp_path), "-c", str(file), "-e", "error.log"]
             # It returns when the port is open.
@@ -73,13 +80,23 @@ def behind(tmp_path: Path) -> Behind:
     return put
 
 
-async def examined(url: str) -> Examination:
-    """Return what the doctor finds at ``url``, over sockets."""
-    probe = Probe(url, Network(), Budget())
+async def examined(url: str, *, signs_in: bool = False, per_hop: float = 12.0) -> Examination:
+    """Return what the doctor finds at ``url``, over sockets; an answer may take ``per_hop`` seconds."""
+    plan = Plan(sign_in="browser", open_url=open_in_thread) if signs_in else Plan()
+    probe = Probe(url, Network(), Budget(per_hop=per_hop), plan)
     try:
         return await examine(probe, url)
     finally:
         await probe.aclose()
+
+
+def open_in_thread(url: str) -> None:
+    """Open ``url`` as a browser does, while the doctor listens for the redirect."""
+
+    def open_url() -> None:
+        httpx2.get(url, follow_redirects=True, trust_env=False, timeout=30)
+
+    threading.Thread(target=open_url, daemon=True).start()
 
 
 def _found(examination: Examination) -> list[tuple[str, Blame]]:
@@ -178,3 +195,79 @@ async def test_metadata_of_the_inner_address_is_named(behind: Behind) -> None:
         made.resource["resource"] = f"{made.server.origin}/mcp"
         made.server.on("GET", f"{PRM}/mcp", lambda _asked: as_json(made.resource))
         assert _found(await examined(made.url)) == [("resource-mismatch", Blame.SERVER)]
+
+
+def _streams(made: SetUp) -> None:
+    """Answer calls with the token as an event stream that stays open behind its answer."""
+    made.server.stays_open = True
+
+    def mcp(asked: Asked) -> Answer:
+        status, headers, body = made.mcp(asked)
+        if asked.token != TOKEN or asked.method != "POST" or status != 200:
+            return status, headers, body
+        return (
+            200,
+            {"Content-Type": "text/event-stream"},
+            b"event: message\ndata: " + body + b"\n\n",
+        )
+
+    for method in ("GET", "POST", "DELETE"):
+        made.server.on(method, "/mcp", mcp)
+
+
+@proves("S221", "refuses", "doctor findings")
+async def test_a_stream_that_nginx_holds_back_is_not_the_servers_for_sure(behind: Behind) -> None:
+    # Before 1.29.7, nginx speaks 1.0 to servers unless it is told otherwise.
+    with behind("location / { proxy_http_version 1.0; proxy_pass http://BACKEND; }") as made:
+        _streams(made)
+        found = await examined(made.url, signs_in=True, per_hop=3.0)
+    assert _found(found) == [("call-hangs", Blame.UNSURE)]
+    assert "nginx" in found.evidence.parties
+
+
+@proves("S221", "accepts", "doctor findings")
+async def test_a_stream_that_nginx_passes_on_at_once_gives_no_finding(behind: Behind) -> None:
+    rule = "location / { proxy_http_version 1.0; proxy_buffering off; proxy_pass http://BACKEND; }"
+    with behind(rule) as made:
+        _streams(made)
+        assert _found(await examined(made.url, signs_in=True)) == []
+
+
+TLS = "ssl_certificate chain.pem; ssl_certificate_key key.pem;"
+
+
+def _builds_urls_from_requests(made: SetUp) -> None:
+    """Announce the metadata at the scheme of the request, as frameworks do."""
+
+    def mcp(asked: Asked) -> Answer:
+        scheme = asked.headers.get("X-Forwarded-Proto", "http")
+        url = f"{scheme}://{asked.headers['Host']}{PRM}/mcp"
+        return made.refusal(WWW_Authenticate=f'Bearer resource_metadata="{url}", scope="read"')
+
+    for method in ("GET", "POST", "DELETE"):
+        made.server.on(method, "/mcp", mcp)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        pytest.param("", [("metadata-url-http", Blame.SERVER)], id="not-forwarded"),
+        pytest.param("proxy_set_header X-Forwarded-Proto $scheme;", [], id="forwarded"),
+    ],
+)
+async def test_a_scheme_that_nginx_does_not_forward_is_missing_in_the_challenge(
+    behind: Behind,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rule: str,
+    expected: list[tuple[str, Blame]],
+) -> None:
+    authority = tmp_path / "authority.pem"
+    make_certificates(authority, tmp_path / "chain.pem", tmp_path / "key.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+    # Headers of a location replace those around it, so the host is named again.
+    here = f"location / {{ proxy_pass http://BACKEND; proxy_set_header Host $http_host; {rule} }}"
+    with behind(TLS + here) as made:
+        _builds_urls_from_requests(made)
+        found = await examined(made.url)
+    assert _found(found) == expected

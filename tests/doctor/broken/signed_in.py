@@ -398,6 +398,22 @@ def the_server_knows_the_first_token_only() -> World:
     return _refresh(lambda world: world.tokens.clear())
 
 
+@SET.gives("refreshed-token-refused", Blame.ISSUER, sign_in="paste")
+def the_issuer_writes_another_audience_after_a_refresh() -> World:
+    world = plain()
+    inner = _issuer(world).tokens
+
+    def tokens(sent: dict[str, str]) -> dict[str, Any]:
+        answer = inner(sent)
+        if _issuer(world).claims:
+            world.tokens.discard(answer["access_token"])
+        _issuer(world).claims = {"aud": "account"}
+        return answer
+
+    _issuer(world).tokens = tokens  # type: ignore[method-assign]
+    return world
+
+
 @SET.gives("session-bound-to-token", Blame.SERVER, sign_in="paste")
 def the_session_belongs_to_the_token() -> World:
     owners: dict[str, str] = {}
@@ -462,6 +478,14 @@ class _Silent(httpx2.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         raise httpx2.ReadTimeout("timed out")
         yield b""
+
+
+@SET.gives("call-hangs", Blame.UNSURE, sign_in="paste")
+def a_call_with_a_token_gets_no_answer() -> World:
+    def answer(_request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ReadTimeout("timed out")
+
+    return _calls(answer)
 
 
 @SET.gives("stream-held-back", Blame.PROXY, sign_in="paste")

@@ -135,11 +135,13 @@ class RefreshView:
     """
     A refresh, a call with the new token, and two refreshes at once with the same token.
 
-    ``old_session`` is a call in the session that began with the old token.
+    ``old_session`` is a call in the session that began with the old token. ``contents`` are those of
+    the new one.
     """
 
     first: Exchange
     call: Exchange | None = None
+    contents: TokenContents | None = None
     old_session: Exchange | None = None
     at_once: tuple[Exchange, ...] = ()
 

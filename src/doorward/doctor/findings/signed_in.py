@@ -378,6 +378,26 @@ FINDINGS = (
         ),
     ),
     Finding(
+        code="call-hangs",
+        hop="calls",
+        blame=Blame.UNSURE,
+        severity=Severity.STOPS,
+        title="Calls with the token get no answer in time, and refusals do.",
+        cause="Either a proxy holds back an event stream that the server leaves open, or the server "
+        "waits, such as for an introspection endpoint or a database.",
+        fix="Turn off buffering for the MCP path. If that does not help, look for what the server "
+        "waits for.",
+        fixes={
+            "nginx": "Set proxy_buffering off; in the location, or let the server send "
+            "X-Accel-Buffering: no.",
+        },
+        decide="Send the same call to the server from behind the proxy. If it answers there at once, "
+        "the proxy buffers; if not, the server waits.",
+        follows=("stream-held-back",),
+        seen_as=("MCP error -32001: Request timed out",),
+        threads=("anthropics/claude-ai-mcp#360", "akutishevsky/withings-mcp#24"),
+    ),
+    Finding(
         code="call-fails",
         hop="calls",
         blame=Blame.SERVER,
@@ -385,7 +405,7 @@ FINDINGS = (
         title="The call with the token fails ({answer}).",
         cause="The server accepts the token, and then gives no result of MCP.",
         fix="Find the request in the server's log.",
-        follows=("host-refused", "call-blocked", "session-lost", "stream-held-back"),
+        follows=("host-refused", "call-blocked", "session-lost", "stream-held-back", "call-hangs"),
         seen_as=("No app actions available", *_SEEN),
     ),
     Finding(

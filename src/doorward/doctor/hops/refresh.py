@@ -1,5 +1,6 @@
 """A refresh, the session after it, and two refreshes at once."""
 
+import time
 from dataclasses import replace
 
 import anyio
@@ -10,6 +11,7 @@ from doorward.doctor.evidence.signed_in import RefreshView
 from doorward.doctor.hops import messages
 from doorward.doctor.hops.calls import list_tools
 from doorward.doctor.hops.hop import Hop
+from doorward.doctor.hops.token_contents import read
 from doorward.doctor.hops.token_request import keep, refresh
 from doorward.doctor.probe.probe import Probe
 
@@ -33,7 +35,10 @@ async def observe(probe: Probe, evidence: Evidence) -> Evidence:
     call = await messages.begin_and_end(
         probe, messages.initialize("initialize with the new token", url, token=held.access_token)
     )
-    view = replace(view, call=call.exchange, at_once=await _at_once(probe, evidence))
+    contents = read(held.access_token or "", time.time())
+    view = replace(
+        view, call=call.exchange, contents=contents, at_once=await _at_once(probe, evidence)
+    )
     return replace(evidence, refresh=view)
 
 

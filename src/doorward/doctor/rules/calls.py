@@ -275,6 +275,24 @@ def _asked(evidence: Evidence) -> frozenset[str]:
     return frozenset((evidence.sign_in.asked_scope if evidence.sign_in else "").split())
 
 
+@BOOK.rule("call-hangs", needs=["calls", "endpoint"])
+def call_hangs(evidence: Evidence) -> Found | None:
+    """Find calls with the token that get no answer, where a refusal comes at once."""
+    seen = evidence.calls
+    assert seen is not None
+    assert evidence.endpoint is not None
+    tries = [one for one in (seen.initialize, seen.tools, seen.modern) if one is not None]
+    silent = [one for one in tries if _is_silent(one)]
+    if not silent or evidence.endpoint.first_refusal is None:
+        return None
+    return Found(observed=tuple(told(one) for one in tries))
+
+
+def _is_silent(exchange: Exchange) -> bool:
+    failure = exchange.failure
+    return exchange.status is None and failure is not None and failure.kind == "timeout"
+
+
 @BOOK.rule("call-fails", needs=["calls"])
 def call_fails(evidence: Evidence) -> Found | None:
     """Find a server that accepts the token, and gives no result in either era."""

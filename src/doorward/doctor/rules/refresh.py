@@ -3,6 +3,7 @@
 from doorward.doctor.evidence.evidence import Evidence
 from doorward.doctor.evidence.exchange import Exchange
 from doorward.doctor.evidence.signed_in import ExpiryView, RefreshView
+from doorward.doctor.findings.finding import Blame
 from doorward.doctor.rules import answers
 from doorward.doctor.rules.connection import told
 from doorward.doctor.rules.rule import Found, RuleBook
@@ -46,7 +47,28 @@ def refreshed_token_refused(evidence: Evidence) -> Found | None:
     call = _view(evidence).call
     if call is None or call.status not in (401, 403) or answers.is_edge_page(call):
         return None
-    return _answered(call)
+    found, changed = _answered(call), _changed(evidence)
+    if not changed:
+        return found
+    # The server accepted the first token, so the issuer must not write another one into the grant.
+    return Found(observed=(*found.observed, *changed), values=found.values, blame=Blame.ISSUER)
+
+
+def _changed(evidence: Evidence) -> tuple[str, ...]:
+    """Return how the second token differs from the first in what a server checks."""
+    first, second = evidence.contents, _view(evidence).contents
+    if first is None or second is None or first.form != "jwt" or second.form != "jwt":
+        return ()
+    pairs = {
+        "aud": (" ".join(first.audience), " ".join(second.audience)),
+        "iss": (first.issuer, second.issuer),
+        "scope": (first.scope, second.scope),
+    }
+    return tuple(
+        f"{name} was {one or '(none)'}, and is {other or '(none)'}"
+        for name, (one, other) in pairs.items()
+        if one != other
+    )
 
 
 @BOOK.rule("session-bound-to-token", needs=["refresh"])
