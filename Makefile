@@ -9,7 +9,7 @@ export UV_PYTHON_DOWNLOADS := never
 # more than the tests of it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo keycloak keycloak-dist test test-soak test-deploy test-failover test-fast adapters-oldest lint commit-subjects format bench bench-tokens bench-languages docs pictures wheel-test setup clean
+.PHONY: demo keycloak keycloak-dist test test-soak test-deploy test-failover test-fast adapters-oldest release lint commit-subjects format bench bench-tokens bench-languages docs pictures wheel-test setup clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -81,7 +81,10 @@ adapters-oldest: setup tests/clients/node_modules/.installed ## test the adapter
 	$(RUN) python -m tests.oldest_peers
 
 wheel-test: setup ## install the wheel into an empty environment and test it
-	$(RUN) python -m tests.wheel_check
+	$(RUN) python -m release.wheel_check
+
+release: setup tests/clients/node_modules/.installed ## build a release in dist, and use it on every Python of this machine
+	$(RUN) python -m release $(ARGS)
 
 lint: setup ## check format, style, types, imports and commit subjects
 	$(RUN) ruff format --check .

@@ -21,6 +21,7 @@ import uvicorn.server
 from hypothesis import HealthCheck, settings
 
 from keycloak import distribution, trouble
+from release.installation import find_uv
 from tests.e2e.round_robin import find_nginx
 from tests.idp import running_hydra
 from tests.keycloak.running import RunningKeycloak
@@ -109,12 +110,6 @@ def _keycloak() -> str | None:
     if distribution.is_ready():
         return str(distribution.home())
     return os.environ.get("KEYCLOAK_ZIP") or shutil.which("mvn")
-
-
-def find_uv() -> str | None:
-    """Return where uv is: the one that make brings, or one on the path."""
-    brought = ROOT / ".tools" / "uv" / "bin" / "uv"
-    return str(brought) if brought.exists() else shutil.which("uv")
 
 
 PARTS: dict[str, tuple[Callable[[], object], str]] = {

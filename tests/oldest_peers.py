@@ -11,7 +11,7 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from tests.conftest import ROOT, find_uv
+from release.installation import ROOT, find_uv
 
 PLACE = ROOT / ".tools" / "oldest-peers"
 PYTHON = PLACE / "bin" / "python"

@@ -257,6 +257,7 @@ async def test_a_broken_tls_record_is_reported_as_unreachable(
         await writer.drain()
         raw: Any = writer.transport
         raw._ssl_protocol._transport.write(b"\x17\x03\x03\x00\x20" + b"x" * 32)
+        writer.close()
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)

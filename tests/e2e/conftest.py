@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from release.installation import install_wheel
 from tests.e2e.client_documents import ClientDocuments
 from tests.e2e.drivers import FASTMCP, PYTHON_SDK, TYPESCRIPT
 from tests.e2e.running_demo import RunningDemo
 from tests.e2e.sign_in import SignedIn, sign_in
-from tests.installed_wheel import install_wheel
 
 
 @pytest.fixture(scope="session")

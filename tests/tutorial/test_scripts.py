@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import find_uv
+from release.installation import find_uv
 from tests.tutorial.places import STEPS_FOLDER
 from tests.tutorial.scripts import run_script
 

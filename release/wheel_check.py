@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.installed_wheel import ROOT, install_wheel, run_outside
+from release.installation import ROOT, install_wheel, run_outside
 
 PACKAGE = ROOT / "src" / "doorward"
 
