@@ -1,13 +1,13 @@
-"""The stage that every test of a client's clause plays on."""
+"""The scripted servers of every test of a client's clause."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.clauses.scripted_servers import Stage
+from tests.clauses.scripted_servers import ScriptedServers
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    """Return a stage on which a sign-in succeeds."""
-    return Stage(tmp_path)
+def servers(tmp_path: Path) -> ScriptedServers:
+    """Return servers at which a sign-in succeeds."""
+    return ScriptedServers(tmp_path)

@@ -1,8 +1,8 @@
-"""A stage for the client: an MCP server and its authorization servers, played from a script.
+"""An MCP server and its authorization servers that answer a client from a script.
 
-Everything a client asks over HTTP is answered from ``documents`` and ``posts`` and kept in
-``sent``. The browser is played too: it comes straight back to the client's own listener, over a
-real loopback socket, with whatever ``comes_back`` makes of the request.
+Every HTTP request of the client is answered from ``documents`` and ``posts`` and kept in
+``sent``. The browser is simulated too: it sends the client's own listener, over a real loopback
+socket, whatever ``comes_back`` makes of the request.
 """
 
 import http.client
@@ -48,8 +48,8 @@ def server_document(issuer: str = ISSUER, **changed: Any) -> dict[str, Any]:
     return {name: value for name, value in document.items() if value is not None}
 
 
-class Stage:
-    """One play: change a part of the script before the client comes on."""
+class ScriptedServers:
+    """The servers of one test; change a part of the script before the client calls."""
 
     def __init__(self, directory: Path) -> None:
         self.documents: dict[str, Any] = {
@@ -74,7 +74,7 @@ class Stage:
 
     @property
     def transport(self) -> httpx2.MockTransport:
-        """The transport through which the client reaches this stage."""
+        """The transport through which the client reaches these servers."""
         return httpx2.MockTransport(self._answer)
 
     def http_client(self, server: str = SERVER) -> HttpClient:
@@ -82,7 +82,7 @@ class Stage:
         return HttpClient(UrlPolicy(server), self.transport)
 
     def sign_in(self, server: str = SERVER) -> SignIn:
-        """Return the client's sign-in, with a browser that is played here."""
+        """Return the client's sign-in, with a browser that is simulated here."""
         return SignIn(
             token_store=self.token_store,
             http_client=self.http_client(server),

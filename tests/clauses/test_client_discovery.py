@@ -10,7 +10,7 @@ from tests.clauses.scripted_servers import (
     RESOURCE_METADATA,
     SERVER,
     SERVER_METADATA,
-    Stage,
+    ScriptedServers,
     resource_document,
     server_document,
 )
@@ -30,85 +30,95 @@ WITHOUT_PATH = (
 )
 
 
-async def find(stage: Stage, server: str = SERVER, **challenge: Any) -> DiscoveredIssuer:
-    http_client = stage.http_client(server)
+async def find(
+    servers: ScriptedServers, server: str = SERVER, **challenge: Any
+) -> DiscoveredIssuer:
+    http_client = servers.http_client(server)
     try:
         return await discover(http_client, server, BearerChallenge(**challenge))
     finally:
         await http_client.aclose()
 
 
-def visited(stage: Stage) -> list[str]:
-    return [str(request.url) for request in stage.sent]
+def visited(servers: ScriptedServers) -> list[str]:
+    return [str(request.url) for request in servers.sent]
 
 
 @proves("disc-client-both-mechanisms", "accepts")
 @proves("auth-client-uses-metadata", "accepts")
-async def test_the_address_in_the_challenge_is_the_one_asked(stage: Stage) -> None:
-    stage.documents[ELSEWHERE] = stage.documents.pop(RESOURCE_METADATA)
+async def test_the_address_in_the_challenge_is_the_one_asked(servers: ScriptedServers) -> None:
+    servers.documents[ELSEWHERE] = servers.documents.pop(RESOURCE_METADATA)
 
-    found = await find(stage, metadata_url=ELSEWHERE)
+    found = await find(servers, metadata_url=ELSEWHERE)
 
     assert found.server.issuer == ISSUER
-    assert visited(stage) == [ELSEWHERE, SERVER_METADATA]
+    assert visited(servers) == [ELSEWHERE, SERVER_METADATA]
 
 
 @proves("disc-client-both-mechanisms", "refuses")
 @proves("auth-client-uses-metadata", "refuses")
-async def test_nothing_else_is_tried_when_that_address_has_no_document(stage: Stage) -> None:
+async def test_nothing_else_is_tried_when_that_address_has_no_document(
+    servers: ScriptedServers,
+) -> None:
     with pytest.raises(DiscoveryFailed) as refusal:
-        await find(stage, metadata_url=ELSEWHERE)
+        await find(servers, metadata_url=ELSEWHERE)
 
     assert refusal.value.reason == "no-resource-metadata"
-    assert visited(stage) == [ELSEWHERE]
+    assert visited(servers) == [ELSEWHERE]
 
 
 @proves("disc-client-well-known-fallback", "accepts")
 @pytest.mark.parametrize("place", [RESOURCE_METADATA, ROOT_METADATA])
 async def test_without_an_address_the_path_inserted_form_comes_before_the_root(
-    stage: Stage, place: str
+    servers: ScriptedServers, place: str
 ) -> None:
-    stage.documents[place] = stage.documents.pop(RESOURCE_METADATA)
+    servers.documents[place] = servers.documents.pop(RESOURCE_METADATA)
 
-    await find(stage)
+    await find(servers)
 
     order = [RESOURCE_METADATA, ROOT_METADATA]
-    assert visited(stage)[:-1] == order[: order.index(place) + 1]
+    assert visited(servers)[:-1] == order[: order.index(place) + 1]
 
 
 @proves("disc-client-well-known-fallback", "refuses")
-async def test_a_server_that_says_nothing_anywhere_is_not_guessed_at(stage: Stage) -> None:
-    del stage.documents[RESOURCE_METADATA]
+async def test_a_server_that_says_nothing_anywhere_is_not_guessed_at(
+    servers: ScriptedServers,
+) -> None:
+    del servers.documents[RESOURCE_METADATA]
 
     with pytest.raises(DiscoveryFailed) as refusal:
-        await find(stage)
+        await find(servers)
 
     assert refusal.value.reason == "no-resource-metadata"
-    assert visited(stage) == [RESOURCE_METADATA, ROOT_METADATA]
+    assert visited(servers) == [RESOURCE_METADATA, ROOT_METADATA]
 
 
 @proves("disc-client-parses-challenge", "accepts")
-async def test_a_bearer_challenge_among_others_is_found_and_answered(stage: Stage) -> None:
-    stage.documents[ELSEWHERE] = stage.documents.pop(RESOURCE_METADATA)
-    stage.challenge = (
+async def test_a_bearer_challenge_among_others_is_found_and_answered(
+    servers: ScriptedServers,
+) -> None:
+    servers.documents[ELSEWHERE] = servers.documents.pop(RESOURCE_METADATA)
+    servers.challenge = (
         f'Basic realm="a, \\"b\\"", Bearer scope="read", resource_metadata="{ELSEWHERE}"'
     )
 
-    response = await stage.call()
+    response = await servers.call()
 
     assert response.status_code == 200
-    assert stage.visits[0]["scope"] == "read"
+    assert servers.visits[0]["scope"] == "read"
 
 
 @proves("disc-client-parses-challenge", "refuses")
-async def test_nothing_is_taken_from_a_challenge_that_cannot_be_read(stage: Stage) -> None:
-    stage.challenge = f'Bearer scope="admin" resource_metadata="{ELSEWHERE}", ="'
+async def test_nothing_is_taken_from_a_challenge_that_cannot_be_read(
+    servers: ScriptedServers,
+) -> None:
+    servers.challenge = f'Bearer scope="admin" resource_metadata="{ELSEWHERE}", ="'
 
-    response = await stage.call()
+    response = await servers.call()
 
     assert response.status_code == 200
-    assert "scope" not in stage.visits[0]
-    assert not stage.asked("GET", ELSEWHERE)
+    assert "scope" not in servers.visits[0]
+    assert not servers.asked("GET", ELSEWHERE)
 
 
 @proves("disc-client-many-forms", "accepts")
@@ -121,17 +131,17 @@ async def test_nothing_is_taken_from_a_challenge_that_cannot_be_read(stage: Stag
     + [(ISSUER, WITHOUT_PATH, place) for place in WITHOUT_PATH],
 )
 async def test_every_form_of_metadata_is_tried_in_the_order_of_the_specification(
-    stage: Stage, issuer: str, order: tuple[str, ...], place: str
+    servers: ScriptedServers, issuer: str, order: tuple[str, ...], place: str
 ) -> None:
-    stage.documents = {
+    servers.documents = {
         RESOURCE_METADATA: resource_document(authorization_servers=[issuer]),
         place: server_document(issuer),
     }
 
-    found = await find(stage)
+    found = await find(servers)
 
     assert found.server.token_endpoint == f"{issuer}/token"
-    assert visited(stage)[1:] == list(order[: order.index(place) + 1])
+    assert visited(servers)[1:] == list(order[: order.index(place) + 1])
 
 
 @proves("disc-client-many-forms", "refuses")
@@ -140,15 +150,15 @@ async def test_every_form_of_metadata_is_tried_in_the_order_of_the_specification
 @proves("auth-client-both-discoveries", "refuses")
 @pytest.mark.parametrize(("issuer", "order"), [(TENANT, WITH_PATH), (ISSUER, WITHOUT_PATH)])
 async def test_an_issuer_without_metadata_is_given_up_after_the_last_form(
-    stage: Stage, issuer: str, order: tuple[str, ...]
+    servers: ScriptedServers, issuer: str, order: tuple[str, ...]
 ) -> None:
-    stage.documents = {RESOURCE_METADATA: resource_document(authorization_servers=[issuer])}
+    servers.documents = {RESOURCE_METADATA: resource_document(authorization_servers=[issuer])}
 
     with pytest.raises(DiscoveryFailed) as refusal:
-        await find(stage)
+        await find(servers)
 
     assert refusal.value.reason == "no-server-metadata"
-    assert visited(stage)[1:] == list(order)
+    assert visited(servers)[1:] == list(order)
 
 
 @proves("disc-metadata-validated", "accepts")
@@ -157,16 +167,16 @@ async def test_an_issuer_without_metadata_is_given_up_after_the_last_form(
 @proves("disc-issuer-foreign-rejected", "accepts")
 @pytest.mark.parametrize("issuer", [ISSUER, TENANT, "https://as.example:8443"])
 async def test_metadata_that_names_the_issuer_it_was_asked_for_is_used(
-    stage: Stage, issuer: str
+    servers: ScriptedServers, issuer: str
 ) -> None:
     origin, _, path = issuer.removeprefix("https://").partition("/")
     place = f"https://{origin}/.well-known/oauth-authorization-server" + (f"/{path}" * bool(path))
-    stage.documents = {
+    servers.documents = {
         RESOURCE_METADATA: resource_document(authorization_servers=[issuer]),
         place: server_document(issuer),
     }
 
-    assert (await find(stage)).server.issuer == issuer
+    assert (await find(servers)).server.issuer == issuer
 
 
 @proves("disc-metadata-validated", "refuses")
@@ -185,15 +195,15 @@ async def test_metadata_that_names_the_issuer_it_was_asked_for_is_used(
     ],
 )
 async def test_metadata_that_names_another_issuer_is_not_used(
-    stage: Stage, named: str | None
+    servers: ScriptedServers, named: str | None
 ) -> None:
-    stage.documents[SERVER_METADATA] = {**server_document(), "issuer": named}
+    servers.documents[SERVER_METADATA] = {**server_document(), "issuer": named}
 
     with pytest.raises(DiscoveryFailed) as refusal:
-        await stage.call()
+        await servers.call()
 
     assert refusal.value.reason in ("issuer-mismatch", "malformed-metadata")
-    assert not stage.visits
+    assert not servers.visits
 
 
 @proves("sec-client-checks-pkce", "accepts")
@@ -202,14 +212,16 @@ async def test_metadata_that_names_another_issuer_is_not_used(
 @proves("sec-client-oidc-pkce", "accepts")
 @proves("sec-client-oidc-refuses", "accepts")
 @pytest.mark.parametrize("place", WITHOUT_PATH)
-async def test_a_server_that_names_s256_is_signed_in_at(stage: Stage, place: str) -> None:
-    stage.documents = {
+async def test_a_server_that_names_s256_is_signed_in_at(
+    servers: ScriptedServers, place: str
+) -> None:
+    servers.documents = {
         RESOURCE_METADATA: resource_document(),
         place: server_document(code_challenge_methods_supported=["plain", "S256"]),
     }
 
-    assert (await stage.call()).status_code == 200
-    assert stage.visits[0]["code_challenge_method"] == "S256"
+    assert (await servers.call()).status_code == 200
+    assert servers.visits[0]["code_challenge_method"] == "S256"
 
 
 @proves("sec-client-checks-pkce", "refuses")
@@ -230,18 +242,18 @@ async def test_a_server_that_names_s256_is_signed_in_at(stage: Stage, place: str
     ],
 )
 async def test_a_server_that_does_not_name_s256_is_not_signed_in_at(
-    stage: Stage, place: str, methods: list[str] | None
+    servers: ScriptedServers, place: str, methods: list[str] | None
 ) -> None:
-    stage.documents = {
+    servers.documents = {
         RESOURCE_METADATA: resource_document(),
         place: server_document(code_challenge_methods_supported=methods),
     }
 
     with pytest.raises(DiscoveryFailed) as refusal:
-        await stage.call()
+        await servers.call()
 
     assert refusal.value.reason == "pkce-not-offered"
-    assert not stage.visits
+    assert not servers.visits
 
 
 @proves("auth-resource-case", "accepts")
@@ -255,11 +267,11 @@ async def test_a_server_that_does_not_name_s256_is_not_signed_in_at(
     ],
 )
 async def test_spellings_of_one_address_are_one_resource(
-    stage: Stage, server: str, named: str
+    servers: ScriptedServers, server: str, named: str
 ) -> None:
-    stage.documents[ELSEWHERE] = resource_document(resource=named)
+    servers.documents[ELSEWHERE] = resource_document(resource=named)
 
-    found = await find(stage, server, metadata_url=ELSEWHERE)
+    found = await find(servers, server, metadata_url=ELSEWHERE)
 
     assert found.resource.resource == named
 
@@ -281,11 +293,13 @@ async def test_spellings_of_one_address_are_one_resource(
         pytest.param("mcp.example/mcp", id="no-scheme"),
     ],
 )
-async def test_metadata_about_another_resource_ends_the_attempt(stage: Stage, named: str) -> None:
-    stage.documents[RESOURCE_METADATA] = resource_document(resource=named)
+async def test_metadata_about_another_resource_ends_the_attempt(
+    servers: ScriptedServers, named: str
+) -> None:
+    servers.documents[RESOURCE_METADATA] = resource_document(resource=named)
 
     with pytest.raises(DiscoveryFailed) as refusal:
-        await stage.call()
+        await servers.call()
 
     assert refusal.value.reason == "wrong-resource"
-    assert not stage.visits
+    assert not servers.visits

@@ -21,7 +21,7 @@ from tests.clauses.scripted_servers import (
     RESOURCE_METADATA,
     SERVER,
     SERVER_METADATA,
-    Stage,
+    ScriptedServers,
     resource_document,
     server_document,
 )
@@ -43,11 +43,11 @@ def tokens(**changed: object) -> Tokens:
     return Tokens(**{**fields, **changed})  # type: ignore[arg-type]
 
 
-def move_to_another_issuer(stage: Stage) -> None:
-    stage.documents[RESOURCE_METADATA] = resource_document(authorization_servers=[OTHER])
-    stage.documents[OTHER_METADATA] = server_document(OTHER)
-    stage.granted.clear()
-    stage.comes_back = lambda asked: {"code": "c", "state": asked["state"], "iss": OTHER}
+def move_to_another_issuer(servers: ScriptedServers) -> None:
+    servers.documents[RESOURCE_METADATA] = resource_document(authorization_servers=[OTHER])
+    servers.documents[OTHER_METADATA] = server_document(OTHER)
+    servers.granted.clear()
+    servers.comes_back = lambda asked: {"code": "c", "state": asked["state"], "iss": OTHER}
 
 
 @proves("reg-order", "accepts")
@@ -64,56 +64,58 @@ def move_to_another_issuer(stage: Stage) -> None:
     ],
 )
 async def test_the_client_id_is_the_given_one_then_the_document_then_a_registration(
-    stage: Stage, client_config: ClientConfig, reads_documents: bool, client_id: str
+    servers: ScriptedServers, client_config: ClientConfig, reads_documents: bool, client_id: str
 ) -> None:
-    stage.client_config = client_config
-    stage.documents[SERVER_METADATA] = server_document(
+    servers.client_config = client_config
+    servers.documents[SERVER_METADATA] = server_document(
         client_id_metadata_document_supported=reads_documents
     )
 
-    await stage.call()
+    await servers.call()
 
-    assert stage.visits[0]["client_id"] == client_id
-    assert len(stage.registrations()) == (client_id == "client-1")
+    assert servers.visits[0]["client_id"] == client_id
+    assert len(servers.registrations()) == (client_id == "client-1")
 
 
 @proves("reg-order", "refuses")
 @proves("reg-client-falls-back", "refuses")
 @proves("auth-client-id-first", "refuses")
-async def test_with_no_way_left_the_user_is_asked_and_no_browser_opens(stage: Stage) -> None:
-    stage.client_config = ClientConfig(document=DOCUMENT)
-    stage.documents[SERVER_METADATA] = server_document(registration_endpoint=None)
+async def test_with_no_way_left_the_user_is_asked_and_no_browser_opens(
+    servers: ScriptedServers,
+) -> None:
+    servers.client_config = ClientConfig(document=DOCUMENT)
+    servers.documents[SERVER_METADATA] = server_document(registration_endpoint=None)
 
     with pytest.raises(SignInFailed) as refusal:
-        await stage.call()
+        await servers.call()
 
     assert refusal.value.reason == "no-registration"
-    assert not stage.visits
+    assert not servers.visits
 
 
 @proves("reg-client-checks-capability", "accepts")
 async def test_the_document_is_used_where_the_server_says_that_it_reads_them(
-    stage: Stage,
+    servers: ScriptedServers,
 ) -> None:
-    stage.client_config = ClientConfig(document=DOCUMENT)
-    stage.documents[SERVER_METADATA] = server_document(client_id_metadata_document_supported=True)
+    servers.client_config = ClientConfig(document=DOCUMENT)
+    servers.documents[SERVER_METADATA] = server_document(client_id_metadata_document_supported=True)
 
-    await stage.call()
+    await servers.call()
 
-    assert stage.visits[0]["client_id"] == DOCUMENT
+    assert servers.visits[0]["client_id"] == DOCUMENT
 
 
 @proves("reg-client-checks-capability", "refuses")
 @pytest.mark.parametrize("said", [None, False])
 async def test_the_document_is_not_used_where_the_server_does_not_say_so(
-    stage: Stage, said: bool | None
+    servers: ScriptedServers, said: bool | None
 ) -> None:
-    stage.client_config = ClientConfig(document=DOCUMENT)
-    stage.documents[SERVER_METADATA] = server_document(client_id_metadata_document_supported=said)
+    servers.client_config = ClientConfig(document=DOCUMENT)
+    servers.documents[SERVER_METADATA] = server_document(client_id_metadata_document_supported=said)
 
-    await stage.call()
+    await servers.call()
 
-    assert stage.visits[0]["client_id"] != DOCUMENT
+    assert servers.visits[0]["client_id"] != DOCUMENT
 
 
 @proves("reg-application-type", "accepts")
@@ -121,22 +123,22 @@ async def test_the_document_is_not_used_where_the_server_does_not_say_so(
 @proves("auth-refresh-grant-type", "accepts")
 @proves("sec-client-redirects-registered", "accepts")
 async def test_the_registration_is_a_native_one_with_refresh_and_the_redirect_uri_used(
-    stage: Stage,
+    servers: ScriptedServers,
 ) -> None:
-    await stage.call()
+    await servers.call()
 
-    wish = stage.registrations()[0]
+    wish = servers.registrations()[0]
     assert wish["application_type"] == "native"
     assert "refresh_token" in wish["grant_types"]
-    assert wish["redirect_uris"] == [stage.visits[0]["redirect_uri"]]
+    assert wish["redirect_uris"] == [servers.visits[0]["redirect_uri"]]
 
 
 @proves("reg-failure-handled", "accepts")
 @proves("reg-failure-shown", "accepts")
-async def test_a_registration_that_is_accepted_is_remembered(stage: Stage) -> None:
-    await stage.call()
+async def test_a_registration_that_is_accepted_is_remembered(servers: ScriptedServers) -> None:
+    await servers.call()
 
-    kept = stage.token_store.registration_for(ISSUER)
+    kept = servers.token_store.registration_for(ISSUER)
     assert kept is not None
     assert kept.client_id == "client-1"
 
@@ -147,17 +149,17 @@ async def test_a_registration_that_is_accepted_is_remembered(stage: Stage) -> No
 @proves("reg-application-type", "refuses")
 @proves("reg-native", "refuses")
 async def test_a_registration_that_is_refused_says_why_and_opens_no_browser(
-    stage: Stage,
+    servers: ScriptedServers,
 ) -> None:
-    stage.registration_status = 400
+    servers.registration_status = 400
 
     with pytest.raises(SignInFailed) as refusal:
-        await stage.call()
+        await servers.call()
 
     assert refusal.value.reason == "registration-refused"
     assert "invalid_redirect_uri" in str(refusal.value)
-    assert not stage.visits
-    assert stage.token_store.registration_for(ISSUER) is None
+    assert not servers.visits
+    assert servers.token_store.registration_for(ISSUER) is None
 
 
 @proves("disc-client-state-per-issuer", "accepts")
@@ -165,14 +167,14 @@ async def test_a_registration_that_is_refused_says_why_and_opens_no_browser(
 @proves("reg-bound-to-issuer", "accepts")
 @proves("reg-registers-again", "accepts")
 @proves("reg-not-reused", "accepts")
-async def test_the_registration_at_an_issuer_is_used_again_there(stage: Stage) -> None:
-    await stage.call()
-    stage.granted.clear()
+async def test_the_registration_at_an_issuer_is_used_again_there(servers: ScriptedServers) -> None:
+    await servers.call()
+    servers.granted.clear()
 
-    await stage.call()
+    await servers.call()
 
-    assert [visit["client_id"] for visit in stage.visits] == ["client-1", "client-1"]
-    assert len(stage.registrations()) == 1
+    assert [visit["client_id"] for visit in servers.visits] == ["client-1", "client-1"]
+    assert len(servers.registrations()) == 1
 
 
 @proves("disc-client-state-per-issuer", "refuses")
@@ -182,77 +184,79 @@ async def test_the_registration_at_an_issuer_is_used_again_there(stage: Stage) -
 @proves("reg-not-reused", "refuses")
 @proves("auth-client-own-issuer-tokens", "refuses")
 async def test_when_the_issuer_changes_nothing_of_the_old_one_goes_to_the_new(
-    stage: Stage,
+    servers: ScriptedServers,
 ) -> None:
-    await stage.call()
-    move_to_another_issuer(stage)
+    await servers.call()
+    move_to_another_issuer(servers)
 
-    response = await stage.call()
+    response = await servers.call()
 
     assert response.status_code == 200
-    assert len(stage.registrations(f"{OTHER}/register")) == 1
-    assert [visit["client_id"] for visit in stage.visits] == ["client-1", "client-2"]
-    to_new = [one for one in stage.sent if str(one.url).startswith(OTHER)]
+    assert len(servers.registrations(f"{OTHER}/register")) == 1
+    assert [visit["client_id"] for visit in servers.visits] == ["client-1", "client-2"]
+    to_new = [one for one in servers.sent if str(one.url).startswith(OTHER)]
     assert not any(b"client-1" in one.content or "token-1" in str(one.headers) for one in to_new)
-    kept = stage.token_store.tokens_for(SERVER)
+    kept = servers.token_store.tokens_for(SERVER)
     assert kept is not None
     assert kept.issuer == OTHER
 
 
 @proves("reg-pre-registered", "refuses")
 @proves("reg-mismatch-error", "refuses")
-async def test_a_given_client_of_another_issuer_is_an_error_and_not_a_try(stage: Stage) -> None:
-    stage.client_config = ClientConfig(client_id="given", client_secret="hush", issuer=ISSUER)
-    move_to_another_issuer(stage)
+async def test_a_given_client_of_another_issuer_is_an_error_and_not_a_try(
+    servers: ScriptedServers,
+) -> None:
+    servers.client_config = ClientConfig(client_id="given", client_secret="hush", issuer=ISSUER)
+    move_to_another_issuer(servers)
 
     with pytest.raises(SignInFailed) as refusal:
-        await stage.call()
+        await servers.call()
 
     assert refusal.value.reason == "wrong-issuer"
-    assert not any(b"hush" in one.content for one in stage.sent)
-    assert not stage.visits
+    assert not any(b"hush" in one.content for one in servers.sent)
+    assert not servers.visits
 
 
 @proves("reg-mismatch-error", "accepts")
-async def test_a_given_client_of_this_issuer_is_used(stage: Stage) -> None:
-    stage.client_config = ClientConfig(client_id="given", issuer=ISSUER)
+async def test_a_given_client_of_this_issuer_is_used(servers: ScriptedServers) -> None:
+    servers.client_config = ClientConfig(client_id="given", issuer=ISSUER)
 
-    await stage.call()
+    await servers.call()
 
-    assert stage.visits[0]["client_id"] == "given"
+    assert servers.visits[0]["client_id"] == "given"
 
 
 @proves("auth-token-header", "accepts")
 @proves("auth-client-own-issuer-tokens", "accepts")
-async def test_the_token_travels_in_the_header_of_every_call(stage: Stage) -> None:
-    await stage.call()
-    await stage.call()
+async def test_the_token_travels_in_the_header_of_every_call(servers: ScriptedServers) -> None:
+    await servers.call()
+    await servers.call()
 
-    served = [one for one in stage.asked("POST", SERVER) if "authorization" in one.headers]
+    served = [one for one in servers.asked("POST", SERVER) if "authorization" in one.headers]
     assert [one.headers["authorization"] for one in served] == ["Bearer token-1"] * 2
 
 
 @proves("auth-token-header", "refuses")
 async def test_the_token_is_in_no_address_and_no_body_and_goes_to_no_neighbour(
-    stage: Stage,
+    servers: ScriptedServers,
 ) -> None:
-    await stage.call()
-    auth = OAuth(SERVER, stage.sign_in())
-    async with httpx2.AsyncClient(transport=stage.transport, auth=auth) as http:
+    await servers.call()
+    auth = OAuth(SERVER, servers.sign_in())
+    async with httpx2.AsyncClient(transport=servers.transport, auth=auth) as http:
         await http.get("https://mcp.example/mcp/../other")
         await http.get("https://other.example/mcp")
 
-    for one in stage.sent:
+    for one in servers.sent:
         assert "token-1" not in str(one.url)
         assert b"token-1" not in one.content
-    assert not any("authorization" in one.headers for one in stage.sent[-2:])
+    assert not any("authorization" in one.headers for one in servers.sent[-2:])
 
 
 @proves("auth-refresh-not-assumed", "accepts")
-async def test_a_sign_in_without_a_refresh_token_is_a_sign_in(stage: Stage) -> None:
-    response = await stage.call()
+async def test_a_sign_in_without_a_refresh_token_is_a_sign_in(servers: ScriptedServers) -> None:
+    response = await servers.call()
 
-    kept = stage.token_store.tokens_for(SERVER)
+    kept = servers.token_store.tokens_for(SERVER)
     assert response.status_code == 200
     assert kept is not None
     assert kept.refresh_token is None
@@ -260,14 +264,14 @@ async def test_a_sign_in_without_a_refresh_token_is_a_sign_in(stage: Stage) -> N
 
 @proves("auth-refresh-not-assumed", "refuses")
 @proves("auth-refresh-grant-type", "refuses")
-async def test_without_a_refresh_token_no_refresh_is_tried(stage: Stage) -> None:
-    stage.token_store.save_tokens(SERVER, tokens(refresh_token=None, expires_at=NOW - 1))
+async def test_without_a_refresh_token_no_refresh_is_tried(servers: ScriptedServers) -> None:
+    servers.token_store.save_tokens(SERVER, tokens(refresh_token=None, expires_at=NOW - 1))
 
     with pytest.raises(SignInFailed) as refusal:
-        await stage.sign_in().refresh(SERVER, tokens(refresh_token=None))
+        await servers.sign_in().refresh(SERVER, tokens(refresh_token=None))
 
     assert refusal.value.reason == "no-refresh-token"
-    assert not stage.forms()
+    assert not servers.forms()
 
 
 @proves("auth-refresh-confidential", "accepts")

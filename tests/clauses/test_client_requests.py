@@ -19,7 +19,7 @@ from tests.clauses.scripted_servers import (
     RESOURCE_METADATA,
     SERVER,
     SERVER_METADATA,
-    Stage,
+    ScriptedServers,
     resource_document,
     server_document,
 )
@@ -50,12 +50,12 @@ def answer_to(attempt: AuthorizationRequest, **changed: str | None) -> dict[str,
 @proves("sec-resource-sent", "accepts")
 @proves("sec-client-resource", "accepts")
 async def test_both_requests_name_the_resource_though_nobody_announced_to_read_it(
-    stage: Stage,
+    servers: ScriptedServers,
 ) -> None:
-    await stage.call()
+    await servers.call()
 
-    assert stage.visits[0]["resource"] == SERVER
-    assert stage.forms()[0]["resource"] == SERVER
+    assert servers.visits[0]["resource"] == SERVER
+    assert servers.forms()[0]["resource"] == SERVER
 
 
 @proves("auth-client-resource-indicators", "refuses")
@@ -63,33 +63,35 @@ async def test_both_requests_name_the_resource_though_nobody_announced_to_read_i
 @proves("auth-resource-always", "refuses")
 @proves("sec-resource-sent", "refuses")
 @proves("sec-client-resource", "refuses")
-async def test_without_a_resource_to_name_neither_request_is_sent(stage: Stage) -> None:
-    stage.documents[RESOURCE_METADATA] = {"authorization_servers": [ISSUER]}
+async def test_without_a_resource_to_name_neither_request_is_sent(servers: ScriptedServers) -> None:
+    servers.documents[RESOURCE_METADATA] = {"authorization_servers": [ISSUER]}
 
     with pytest.raises(DiscoveryFailed) as refusal:
-        await stage.call()
+        await servers.call()
 
     assert refusal.value.reason == "not-metadata"
-    assert not stage.visits
-    assert not stage.forms()
+    assert not servers.visits
+    assert not servers.forms()
 
 
 @proves("sec-client-pkce", "accepts")
 @proves("sec-client-s256", "accepts")
-async def test_the_verifier_in_the_token_request_is_that_of_the_challenge(stage: Stage) -> None:
-    await stage.call()
+async def test_the_verifier_in_the_token_request_is_that_of_the_challenge(
+    servers: ScriptedServers,
+) -> None:
+    await servers.call()
 
-    asked, form = stage.visits[0], stage.forms()[0]
+    asked, form = servers.visits[0], servers.forms()[0]
     assert asked["code_challenge_method"] == "S256"
     assert asked["code_challenge"] == challenge_of(form["code_verifier"])
     assert form["code_verifier"] not in str(asked)
 
 
 @proves("sec-client-state", "accepts")
-async def test_an_answer_with_the_state_of_the_attempt_is_taken(stage: Stage) -> None:
-    await stage.call()
+async def test_an_answer_with_the_state_of_the_attempt_is_taken(servers: ScriptedServers) -> None:
+    await servers.call()
 
-    assert stage.forms()[0]["code"] == CODE
+    assert servers.forms()[0]["code"] == CODE
 
 
 @proves("sec-client-state", "refuses")
@@ -150,15 +152,15 @@ def test_an_answer_of_another_issuer_is_refused_announced_or_not(announced: bool
 
 @proves("auth-client-validates-iss", "refuses")
 async def test_a_promised_iss_that_is_missing_keeps_the_code_from_every_token_endpoint(
-    stage: Stage,
+    servers: ScriptedServers,
 ) -> None:
-    stage.comes_back = lambda asked: {"code": CODE, "state": asked["state"]}
+    servers.comes_back = lambda asked: {"code": CODE, "state": asked["state"]}
 
     with pytest.raises(SignInFailed) as refusal:
-        await stage.call()
+        await servers.call()
 
     assert refusal.value.reason == "issuer-missing"
-    assert not stage.forms()
+    assert not servers.forms()
 
 
 @proves("auth-client-iss-errors-hidden", "accepts")
@@ -204,83 +206,94 @@ SUPPORTED = ["read", "write", "admin"]
     ],
 )
 async def test_scopes_come_from_the_challenge_then_from_the_metadata_then_from_nowhere(
-    stage: Stage, challenged: str | None, supported: list[str] | None, asked: set[str] | None
+    servers: ScriptedServers,
+    challenged: str | None,
+    supported: list[str] | None,
+    asked: set[str] | None,
 ) -> None:
     document = resource_document() | ({"scopes_supported": supported} if supported else {})
-    stage.documents[RESOURCE_METADATA] = document
-    stage.challenge += f', scope="{challenged}"' if challenged else ""
+    servers.documents[RESOURCE_METADATA] = document
+    servers.challenge += f', scope="{challenged}"' if challenged else ""
 
-    await stage.call()
+    await servers.call()
 
-    scope = stage.visits[0].get("scope")
+    scope = servers.visits[0].get("scope")
     assert (set(scope.split()) if scope is not None else None) == asked
 
 
 @proves("auth-client-scope-order", "refuses")
 @proves("auth-client-least-privilege", "refuses")
-async def test_what_is_supported_is_not_asked_for_beside_a_challenge(stage: Stage) -> None:
-    stage.documents[RESOURCE_METADATA] = resource_document(scopes_supported=SUPPORTED)
-    stage.challenge += ', scope="read"'
+async def test_what_is_supported_is_not_asked_for_beside_a_challenge(
+    servers: ScriptedServers,
+) -> None:
+    servers.documents[RESOURCE_METADATA] = resource_document(scopes_supported=SUPPORTED)
+    servers.challenge += ', scope="read"'
 
-    await stage.call()
+    await servers.call()
 
-    assert stage.visits[0]["scope"] == "read"
+    assert servers.visits[0]["scope"] == "read"
 
 
 @proves("auth-client-challenge-authoritative", "accepts")
 @proves("auth-client-no-set-relation", "accepts")
-async def test_a_challenged_scope_that_no_metadata_lists_is_asked_for(stage: Stage) -> None:
-    stage.documents[RESOURCE_METADATA] = resource_document(scopes_supported=["read"])
-    stage.challenge += ', scope="files:write"'
+async def test_a_challenged_scope_that_no_metadata_lists_is_asked_for(
+    servers: ScriptedServers,
+) -> None:
+    servers.documents[RESOURCE_METADATA] = resource_document(scopes_supported=["read"])
+    servers.challenge += ', scope="files:write"'
 
-    await stage.call()
+    await servers.call()
 
-    assert stage.visits[0]["scope"] == "files:write"
+    assert servers.visits[0]["scope"] == "files:write"
 
 
 @proves("auth-client-challenge-authoritative", "refuses")
 @proves("auth-client-no-set-relation", "refuses")
 @pytest.mark.parametrize("supported", [["read", "files:write"], ["read"], []])
 async def test_metadata_neither_adds_to_a_challenge_nor_takes_from_it(
-    stage: Stage, supported: list[str]
+    servers: ScriptedServers, supported: list[str]
 ) -> None:
-    stage.documents[RESOURCE_METADATA] = resource_document(scopes_supported=supported)
-    stage.challenge += ', scope="files:write files:list"'
+    servers.documents[RESOURCE_METADATA] = resource_document(scopes_supported=supported)
+    servers.challenge += ', scope="files:write files:list"'
 
-    await stage.call()
+    await servers.call()
 
-    assert set(stage.visits[0]["scope"].split()) == {"files:write", "files:list"}
+    assert set(servers.visits[0]["scope"].split()) == {"files:write", "files:list"}
 
 
 @proves("auth-refresh-offline", "accepts")
-async def test_offline_access_is_asked_for_where_the_issuer_lists_it(stage: Stage) -> None:
-    stage.documents[SERVER_METADATA] = server_document(scopes_supported=["offline_access"])
-    stage.challenge += ', scope="read"'
+async def test_offline_access_is_asked_for_where_the_issuer_lists_it(
+    servers: ScriptedServers,
+) -> None:
+    servers.documents[SERVER_METADATA] = server_document(scopes_supported=["offline_access"])
+    servers.challenge += ', scope="read"'
 
-    await stage.call()
+    await servers.call()
 
-    assert set(stage.visits[0]["scope"].split()) == {"read", "offline_access"}
+    assert set(servers.visits[0]["scope"].split()) == {"read", "offline_access"}
 
 
 @proves("auth-refresh-offline", "refuses")
 @pytest.mark.parametrize("listed", [None, [], ["read"]])
 async def test_offline_access_is_not_asked_for_where_the_issuer_does_not_list_it(
-    stage: Stage, listed: list[str] | None
+    servers: ScriptedServers, listed: list[str] | None
 ) -> None:
-    stage.documents[SERVER_METADATA] = server_document(scopes_supported=listed)
-    stage.documents[RESOURCE_METADATA] = resource_document(scopes_supported=["read"])
+    servers.documents[SERVER_METADATA] = server_document(scopes_supported=listed)
+    servers.documents[RESOURCE_METADATA] = resource_document(scopes_supported=["read"])
 
-    await stage.call()
+    await servers.call()
 
-    assert stage.visits[0]["scope"] == "read"
+    assert servers.visits[0]["scope"] == "read"
 
 
-async def _stepped_up(stage: Stage, needs: set[str]) -> tuple[int, list[Mapping[str, str]]]:
-    stage.challenge += ', scope="read"'
-    await stage.call()
-    stage.needs = frozenset(needs)
-    response = await stage.call()
-    return response.status_code, [*stage.visits]
+async def _stepped_up(
+    servers: ScriptedServers, needs: set[str]
+) -> tuple[int, list[Mapping[str, str]]]:
+    servers.challenge += ', scope="read"'
+    await servers.call()
+    servers.needs = frozenset(needs)
+    response = await servers.call()
+    return response.status_code, [*servers.visits]
 
 
 @proves("auth-client-scope-union", "accepts")
@@ -289,9 +302,9 @@ async def _stepped_up(stage: Stage, needs: set[str]) -> tuple[int, list[Mapping[
 @proves("auth-step-up-retry-limit", "accepts")
 @proves("auth-step-up-tracked", "accepts")
 async def test_a_call_that_needs_more_scopes_is_repeated_with_the_union_of_both(
-    stage: Stage,
+    servers: ScriptedServers,
 ) -> None:
-    status, visits = await _stepped_up(stage, {"write"})
+    status, visits = await _stepped_up(servers, {"write"})
 
     assert status == 200
     assert [set(visit["scope"].split()) for visit in visits] == [{"read"}, {"read", "write"}]
@@ -303,11 +316,11 @@ async def test_a_call_that_needs_more_scopes_is_repeated_with_the_union_of_both(
 @proves("auth-step-up-retry-limit", "refuses")
 @proves("auth-step-up-tracked", "refuses")
 async def test_a_scope_that_is_asked_for_and_not_granted_is_not_asked_for_in_a_circle(
-    stage: Stage,
+    servers: ScriptedServers,
 ) -> None:
-    stage.grantable = frozenset({"read"})
+    servers.grantable = frozenset({"read"})
 
-    status, visits = await _stepped_up(stage, {"admin"})
+    status, visits = await _stepped_up(servers, {"admin"})
 
     assert status == 403
     assert [set(visit["scope"].split()) for visit in visits] == [{"read"}, {"read", "admin"}]

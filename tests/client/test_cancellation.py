@@ -26,7 +26,7 @@ from tests.client.conftest import Open
 from tests.client.fake_issuer import SERVER, FakeIssuer
 from tests.client.test_bridge_sessions import GREETING, INITIALIZED
 from tests.client.test_streams import Chunks, Script, result
-from tests.integrations.guarded_server import Stage
+from tests.integrations.guarded_server import GuardedServer
 from tests.mcp_server.loopback_server import serving
 from tests.mcp_server.rpc_client import person
 
@@ -116,9 +116,9 @@ async def the_official_sdks() -> AsyncIterator[Workshop]:
     begun, stopped = asyncio.Event(), asyncio.Event()
     server = MCPServer("test")
     server.tool()(waiting(begun, stopped))
-    stage = Stage()
-    async with stage.serving(old(server.streamable_http_app())):
-        yield Workshop(f"{stage.base}/mcp", begun, stopped)
+    guarded_server = GuardedServer()
+    async with guarded_server.serving(old(server.streamable_http_app())):
+        yield Workshop(f"{guarded_server.base}/mcp", begun, stopped)
 
 
 SERVERS = pytest.mark.parametrize("server", [ours, the_official_sdks])

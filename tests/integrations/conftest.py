@@ -16,7 +16,7 @@ from doorward.integrations import fastmcp as with_fastmcp
 from doorward.integrations import mcp_sdk as with_sdk
 from doorward.integrations.declared_rules import requires
 from doorward.integrations.fastmcp import GuardAuth
-from tests.integrations.guarded_server import Stage
+from tests.integrations.guarded_server import GuardedServer
 
 # No release of FastMCP has both: the newest one has no tasks yet, and the oldest one no skills.
 # The tests run on both.
@@ -141,6 +141,6 @@ def add_prompts_and_resources(server: Any) -> None:
 
 
 @pytest.fixture
-def stage() -> Stage:
-    """Return a stage with the usual policy."""
-    return Stage()
+def guarded_server() -> GuardedServer:
+    """Return a guarded server with the usual policy."""
+    return GuardedServer()

@@ -30,7 +30,7 @@ HELLO: dict[str, Any] = {
 
 
 @dataclass
-class Stage:
+class GuardedServer:
     """One resource, its guard, its issuer, and what the guard wrote down."""
 
     policy: Policy = BASE
@@ -82,7 +82,7 @@ class Stage:
 
     @asynccontextmanager
     async def serving(self, app: Callable[..., Any]) -> AsyncIterator[None]:
-        """Serve ``app`` with its lifespan on this stage's port."""
+        """Serve ``app`` with its lifespan on this server's port."""
         async with loopback.serving(app, self.port, lifespan="on"):
             yield
 

@@ -15,7 +15,7 @@ from doorward.identity import current_identity
 from doorward.integrations.declared_rules import requires
 from doorward.integrations.mcp_sdk.adapter import BEARER_PLACEHOLDER
 from tests.integrations.conftest import Library
-from tests.integrations.guarded_server import ACCEPT, HELLO, Stage
+from tests.integrations.guarded_server import ACCEPT, HELLO, GuardedServer
 from tests.integrations.test_tools_and_lists import result_of
 from tests.ledger import proves
 
@@ -27,12 +27,14 @@ MODES = pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
 @pytest.mark.e2e
 @MODES
 async def test_concurrent_callers_of_the_official_client_are_not_mixed_up(
-    library: Library, shop: Any, stage: Stage, mode: Any
+    library: Library, shop: Any, guarded_server: GuardedServer, mode: Any
 ) -> None:
     async def ask_often(subject: str) -> set[str]:
         async with (
-            stage.http(subject) as http,
-            Client(streamable_http_client(stage.resource, http_client=http), mode=mode) as client,
+            guarded_server.http(subject) as http,
+            Client(
+                streamable_http_client(guarded_server.resource, http_client=http), mode=mode
+            ) as client,
         ):
             return {
                 (await client.call_tool(tool, arguments)).content[0].text  # type: ignore[union-attr]
@@ -44,7 +46,7 @@ async def test_concurrent_callers_of_the_official_client_are_not_mixed_up(
                 )
             }
 
-    async with stage.serving(library.protect(shop, stage.guard)):
+    async with guarded_server.serving(library.protect(shop, guarded_server.guard)):
         alice, bob = await asyncio.gather(ask_often("alice"), ask_often("bob"))
 
     assert alice == {"alice alice", "alice", "hi alice"}
@@ -53,11 +55,13 @@ async def test_concurrent_callers_of_the_official_client_are_not_mixed_up(
 
 @pytest.mark.e2e
 async def test_the_fastmcp_client_is_identified_and_the_schema_hides_the_caller_parameter(
-    library: Library, shop: Any, stage: Stage
+    library: Library, shop: Any, guarded_server: GuardedServer
 ) -> None:
-    transport = StreamableHttpTransport(stage.resource, headers=stage.bearer("alice"))
+    transport = StreamableHttpTransport(
+        guarded_server.resource, headers=guarded_server.bearer("alice")
+    )
     async with (
-        stage.serving(library.protect(shop, stage.guard)),
+        guarded_server.serving(library.protect(shop, guarded_server.guard)),
         fastmcp.Client(transport) as client,
     ):
         greeted = await client.call_tool("greet", {"greeting": "hi"})
@@ -67,10 +71,15 @@ async def test_the_fastmcp_client_is_identified_and_the_schema_hides_the_caller_
     assert set(greet.input_schema["properties"]) == {"greeting"}
 
 
-async def test_an_argument_cannot_set_the_caller(library: Library, shop: Any, stage: Stage) -> None:
+async def test_an_argument_cannot_set_the_caller(
+    library: Library, shop: Any, guarded_server: GuardedServer
+) -> None:
     forged = {"greeting": "hi", "user": {"subject": "mia", "issuer": "x"}}
-    async with stage.serving(library.protect(shop, stage.guard)), stage.http("alice") as alice:
-        answer = await stage.modern(alice, "tools/call", name="greet", arguments=forged)
+    async with (
+        guarded_server.serving(library.protect(shop, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+    ):
+        answer = await guarded_server.modern(alice, "tools/call", name="greet", arguments=forged)
 
     # The SDK drops what no schema names, FastMCP refuses it.
     assert result_of(answer)["result"]["content"][0]["text"] != "hi mia"
@@ -81,31 +90,35 @@ async def test_an_argument_cannot_set_the_caller(library: Library, shop: Any, st
 
 
 async def test_a_session_belongs_to_its_caller_and_survives_a_new_token(
-    library: Library, shop: Any, stage: Stage
+    library: Library, shop: Any, guarded_server: GuardedServer
 ) -> None:
     async with (
-        stage.serving(library.protect(shop, stage.guard)),
-        stage.http("alice") as alice,
-        stage.http("alice", "shop:more") as refreshed,
-        stage.http("bob") as bob,
+        guarded_server.serving(library.protect(shop, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+        guarded_server.http("alice", "shop:more") as refreshed,
+        guarded_server.http("bob") as bob,
     ):
-        opened = await stage.send(alice, "initialize", **HELLO)
+        opened = await guarded_server.send(alice, "initialize", **HELLO)
         session = {
             "mcp-session-id": opened.headers["mcp-session-id"],
             "mcp-protocol-version": "2025-11-25",
         }
         told = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-        await alice.post(stage.resource, json=told, headers={**ACCEPT, **session})
-        again = await stage.send(refreshed, "tools/call", headers=session, name="who", arguments={})
-        stolen = await stage.send(bob, "tools/call", headers=session, name="who", arguments={})
-        ended = await bob.delete(stage.resource, headers=session)
+        await alice.post(guarded_server.resource, json=told, headers={**ACCEPT, **session})
+        again = await guarded_server.send(
+            refreshed, "tools/call", headers=session, name="who", arguments={}
+        )
+        stolen = await guarded_server.send(
+            bob, "tools/call", headers=session, name="who", arguments={}
+        )
+        ended = await bob.delete(guarded_server.resource, headers=session)
 
     assert result_of(again)["result"]["content"][0]["text"] == "alice alice"
     assert (stolen.status_code, ended.status_code) == (404, 404)
 
 
 async def test_get_access_token_names_the_caller_and_contains_no_token(
-    library: Library, shop: Any, stage: Stage
+    library: Library, shop: Any, guarded_server: GuardedServer
 ) -> None:
     from fastmcp.server.dependencies import get_access_token as fastmcp_token
 
@@ -120,10 +133,13 @@ async def test_get_access_token_names_the_caller_and_contains_no_token(
         claims = known.claims or {}
         return [known.token, known.client_id, str(known.subject), *known.scopes, claims["iss"]]
 
-    async with stage.serving(library.protect(shop, stage.guard)), stage.http("alice") as alice:
-        answer = await stage.modern(alice, "tools/call", name="token", arguments={})
+    async with (
+        guarded_server.serving(library.protect(shop, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+    ):
+        answer = await guarded_server.modern(alice, "tools/call", name="token", arguments={})
 
-    claims = stage.mint.claims("alice")
+    claims = guarded_server.mint.claims("alice")
     kept, *known = result_of(answer)["result"]["structuredContent"]["result"]
     assert kept.startswith(f"{BEARER_PLACEHOLDER}:")
     assert kept not in alice.headers["authorization"]
@@ -131,14 +147,14 @@ async def test_get_access_token_names_the_caller_and_contains_no_token(
         claims["client_id"],
         "alice",
         "mcp:read",
-        stage.mint.issuer,
+        guarded_server.mint.issuer,
     ]
 
 
 async def test_a_protected_server_refuses_http_requests_that_bypass_the_guard(
-    library: Library, shop: Any, stage: Stage
+    library: Library, shop: Any, guarded_server: GuardedServer
 ) -> None:
-    door = library.protect(shop, stage.guard)
+    door = library.protect(shop, guarded_server.guard)
     unguarded = shop.streamable_http_app() if library.name == "official-sdk" else None
     if unguarded is None:
         shop.auth = None
@@ -146,18 +162,18 @@ async def test_a_protected_server_refuses_http_requests_that_bypass_the_guard(
     assert door is not unguarded
     if library.name == "fastmcp-auth":
         # The provider connects the server when its application starts.
-        async with stage.serving(door):
+        async with guarded_server.serving(door):
             pass
-    async with stage.serving(unguarded), stage.http("alice") as alice:
-        called = await stage.modern(alice, "tools/call", name="who", arguments={})
-        listed = await stage.modern(alice, "tools/list")
+    async with guarded_server.serving(unguarded), guarded_server.http("alice") as alice:
+        called = await guarded_server.modern(alice, "tools/call", name="who", arguments={})
+        listed = await guarded_server.modern(alice, "tools/list")
 
     for answer in (called, listed):
         assert "guard" in result_of(answer)["error"]["message"]
 
 
 async def test_a_server_with_its_own_token_verifier_cannot_be_protected(
-    stage: Stage,
+    guarded_server: GuardedServer,
 ) -> None:
     from fastmcp import FastMCP
     from mcp.server.auth.settings import AuthSettings
@@ -173,24 +189,24 @@ async def test_a_server_with_its_own_token_verifier_cannot_be_protected(
 
     settings = AuthSettings(
         issuer_url=AnyHttpUrl("https://issuer.example"),
-        resource_server_url=AnyHttpUrl(stage.resource),
+        resource_server_url=AnyHttpUrl(guarded_server.resource),
         validate_token_resource=False,
     )
     one = MCPServer("shop", token_verifier=Verifier(), auth=settings)
-    other = FastMCP("shop", auth=with_fastmcp.GuardAuth(stage.guard))
+    other = FastMCP("shop", auth=with_fastmcp.GuardAuth(guarded_server.guard))
 
     with pytest.raises(ConfigurationError) as of_the_sdk:
-        with_sdk.protect(one, stage.guard)
+        with_sdk.protect(one, guarded_server.guard)
     with pytest.raises(ConfigurationError) as of_fastmcp:
-        with_fastmcp.protect(other, stage.guard)
+        with_fastmcp.protect(other, guarded_server.guard)
 
     assert of_the_sdk.value.reason == of_fastmcp.value.reason == "two-judges"
 
 
 async def test_without_http_a_tool_that_needs_the_caller_fails(
-    library: Library, shop: Any, stage: Stage
+    library: Library, shop: Any, guarded_server: GuardedServer
 ) -> None:
-    library.protect(shop, stage.guard)
+    library.protect(shop, guarded_server.guard)
     if library.name != "official-sdk":
         shop.auth = None
         async with fastmcp.Client(shop) as pipe:
@@ -227,32 +243,35 @@ async def test_an_input_request_of_one_caller_is_not_answered_by_another() -> No
         return f"{caller.subject if caller else 'nobody'} is sure: {answer.sure}"
 
     # Bob, and the alice of another issuer.
-    stage = Stage(issuers=("https://issuer.example", "https://other.example"))
-    other = stage.mints["https://other.example"].mint("alice", scopes={"mcp:read"})
+    guarded_server = GuardedServer(issuers=("https://issuer.example", "https://other.example"))
+    other = guarded_server.mints["https://other.example"].mint("alice", scopes={"mcp:read"})
     async with (
-        stage.serving(protect(server, stage.guard)),
-        stage.http("alice") as alice,
-        stage.http("bob") as bob,
-        stage.http("alice") as another,
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+        guarded_server.http("bob") as bob,
+        guarded_server.http("alice") as another,
     ):
         another.headers["authorization"] = f"Bearer {other}"
         able: dict[str, Any] = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
         call: dict[str, Any] = {"name": "delete", "arguments": {}}
-        asked = result_of(await stage.modern(alice, "tools/call", meta=able, **call))["result"]
+        asked = result_of(await guarded_server.modern(alice, "tools/call", meta=able, **call))[
+            "result"
+        ]
         key = next(iter(asked["inputRequests"]))
         call["requestState"] = asked["requestState"]
         call["inputResponses"] = {key: {"action": "accept", "content": {"sure": True}}}
         stolen = [
-            await stage.modern(thief, "tools/call", meta=able, **call) for thief in (bob, another)
+            await guarded_server.modern(thief, "tools/call", meta=able, **call)
+            for thief in (bob, another)
         ]
-        answered = await stage.modern(alice, "tools/call", meta=able, **call)
+        answered = await guarded_server.modern(alice, "tools/call", meta=able, **call)
 
     reasons = {result_of(one)["error"]["data"]["reason"] for one in stolen}
     assert reasons == {"invalid_request_state"}
     assert result_of(answered)["result"]["content"][0]["text"] == "alice is sure: True"
 
 
-async def test_tokens_with_the_same_jti_are_kept_apart(stage: Stage) -> None:
+async def test_tokens_with_the_same_jti_are_kept_apart(guarded_server: GuardedServer) -> None:
     from mcp.server.mcpserver import MCPServer
 
     from doorward.integrations.mcp_sdk import protect
@@ -267,20 +286,25 @@ async def test_tokens_with_the_same_jti_are_kept_apart(stage: Stage) -> None:
         assert known is not None
         return known.scopes
 
-    claims = stage.mint.claims("alice")
+    claims = guarded_server.mint.claims("alice")
     same = {"jti": "one", "exp": claims["exp"], "iat": claims["iat"]}
     held: list[list[str]] = []
-    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as http:
+    async with (
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as http,
+    ):
         for more in ({"mcp:read", "a"}, {"mcp:read", "b"}, {"mcp:read", "a"}):
-            token = stage.mint.mint("alice", scopes=more, **same)
+            token = guarded_server.mint.mint("alice", scopes=more, **same)
             http.headers["authorization"] = f"Bearer {token}"
-            answer = await stage.modern(http, "tools/call", name="scopes", arguments={})
+            answer = await guarded_server.modern(http, "tools/call", name="scopes", arguments={})
             held.append(result_of(answer)["result"]["structuredContent"]["result"])
 
     assert held == [["a", "mcp:read"], ["b", "mcp:read"], ["a", "mcp:read"]]
 
 
-async def test_the_trace_context_of_the_client_reaches_the_tool(stage: Stage) -> None:
+async def test_the_trace_context_of_the_client_reaches_the_tool(
+    guarded_server: GuardedServer,
+) -> None:
     from mcp.server.mcpserver import MCPServer
     from opentelemetry.trace import get_current_span
 
@@ -296,9 +320,14 @@ async def test_the_trace_context_of_the_client_reaches_the_tool(stage: Stage) ->
 
     sent = "0af7651916cd43dd8448eb211c80319c"
     meta = {"traceparent": f"00-{sent}-b7ad6b7169203331-01"}
-    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
-        with_one = await stage.modern(alice, "tools/call", meta=meta, name="traced", arguments={})
-        without = await stage.modern(alice, "tools/call", name="traced", arguments={})
+    async with (
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+    ):
+        with_one = await guarded_server.modern(
+            alice, "tools/call", meta=meta, name="traced", arguments={}
+        )
+        without = await guarded_server.modern(alice, "tools/call", name="traced", arguments={})
 
     assert result_of(with_one)["result"]["content"][0]["text"] == sent
     assert result_of(without)["result"]["content"][0]["text"] == "0" * 32

@@ -23,16 +23,16 @@ from doorward.integrations.declared_rules import requires
 from doorward.policy import Policy
 from tests.downstream.issuer import Issuer, granting, issuing
 from tests.integrations.conftest import Library
-from tests.integrations.guarded_server import Stage
+from tests.integrations.guarded_server import GuardedServer
 
 MODES = pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
 DETAIL = "consent_required"
 
 
 class NextServer(NamedTuple):
-    """A stage whose guard has one next server, ``orders``, and the issuer of its tokens."""
+    """A guarded server whose guard has one next server, ``orders``, and the issuer of its tokens."""
 
-    stage: Stage
+    guarded_server: GuardedServer
     issuer: Issuer
 
     def answers(self, status: int, **members: str) -> None:
@@ -51,7 +51,7 @@ def behind() -> Iterator[NextServer]:
             audience="orders-api",
             trusted_issuers=("https://issuer.example",),
         )
-        following = NextServer(Stage(options={"downstream": {"orders": orders}}), issuer)
+        following = NextServer(GuardedServer(options={"downstream": {"orders": orders}}), issuer)
         following.answers(400, error=DETAIL)
         yield following
 
@@ -110,19 +110,23 @@ def shop_of(library: Library) -> Any:
     return server
 
 
-async def ask_sdk(stage: Stage, mode: Any, tool: str) -> tuple[bool, str]:
+async def ask_sdk(guarded_server: GuardedServer, mode: Any, tool: str) -> tuple[bool, str]:
     """Return whether the official client is told of an error, and the words."""
     async with (
-        stage.http("alice") as http,
-        Client(streamable_http_client(stage.resource, http_client=http), mode=mode) as client,
+        guarded_server.http("alice") as http,
+        Client(
+            streamable_http_client(guarded_server.resource, http_client=http), mode=mode
+        ) as client,
     ):
         answer = await client.call_tool(tool, {})
     return bool(answer.is_error), answer.content[0].text  # type: ignore[union-attr]
 
 
-async def ask_fastmcp(stage: Stage, tool: str) -> str:
+async def ask_fastmcp(guarded_server: GuardedServer, tool: str) -> str:
     """Return the words of the error that FastMCP's client raises."""
-    transport = StreamableHttpTransport(stage.resource, headers=stage.bearer("alice"))
+    transport = StreamableHttpTransport(
+        guarded_server.resource, headers=guarded_server.bearer("alice")
+    )
     async with fastmcp.Client(transport) as client:
         with pytest.raises(fastmcp.exceptions.ToolError) as refused:
             await client.call_tool(tool, {})
@@ -133,10 +137,12 @@ async def ask_fastmcp(stage: Stage, tool: str) -> str:
 async def test_the_official_client_gets_only_the_public_message(
     library: Library, behind: NextServer, mode: Any
 ) -> None:
-    app = library.protect(shop_of(library), behind.stage.guard)
+    app = library.protect(shop_of(library), behind.guarded_server.guard)
     with structlog.testing.capture_logs() as logged:
-        async with behind.stage.serving(app):
-            told = [await ask_sdk(behind.stage, mode, tool) for tool in ("orders", "ready")]
+        async with behind.guarded_server.serving(app):
+            told = [
+                await ask_sdk(behind.guarded_server, mode, tool) for tool in ("orders", "ready")
+            ]
 
     assert told == [(True, SignInNeeded.public)] * 2
     # The detail is where the operator looks, and there alone.
@@ -151,11 +157,11 @@ async def test_the_official_client_gets_only_the_public_message(
 async def test_the_fastmcp_client_gets_only_the_public_message(
     library: Library, behind: NextServer
 ) -> None:
-    app = library.protect(shop_of(library), behind.stage.guard)
-    async with behind.stage.serving(app):
-        refused = await ask_fastmcp(behind.stage, "orders")
+    app = library.protect(shop_of(library), behind.guarded_server.guard)
+    async with behind.guarded_server.serving(app):
+        refused = await ask_fastmcp(behind.guarded_server, "orders")
         behind.answers(503)
-        down = await ask_fastmcp(behind.stage, "orders")
+        down = await ask_fastmcp(behind.guarded_server, "orders")
 
     assert refused == SignInNeeded.public
     assert down == DownstreamUnavailable.public
@@ -165,9 +171,9 @@ async def test_a_granted_token_is_returned_to_the_tool(
     library: Library, behind: NextServer
 ) -> None:
     behind.issuer.answer = granting
-    app = library.protect(shop_of(library), behind.stage.guard)
-    async with behind.stage.serving(app):
-        told = [await ask_sdk(behind.stage, "auto", tool) for tool in ("orders", "ready")]
+    app = library.protect(shop_of(library), behind.guarded_server.guard)
+    async with behind.guarded_server.serving(app):
+        told = [await ask_sdk(behind.guarded_server, "auto", tool) for tool in ("orders", "ready")]
 
     assert told == [(False, "token-orders-api-")] * 2
 
@@ -175,9 +181,9 @@ async def test_a_granted_token_is_returned_to_the_tool(
 async def test_an_error_message_of_the_author_is_unchanged(
     library: Library, behind: NextServer
 ) -> None:
-    app = library.protect(shop_of(library), behind.stage.guard)
-    async with behind.stage.serving(app):
-        failed, said = await ask_sdk(behind.stage, "auto", "polite")
+    app = library.protect(shop_of(library), behind.guarded_server.guard)
+    async with behind.guarded_server.serving(app):
+        failed, said = await ask_sdk(behind.guarded_server, "auto", "polite")
 
     assert failed
     assert said.endswith("Ask Carol to agree.")
@@ -186,10 +192,10 @@ async def test_an_error_message_of_the_author_is_unchanged(
 async def test_a_configuration_error_is_logged_and_not_returned(
     library: Library, behind: NextServer
 ) -> None:
-    app = library.protect(shop_of(library), behind.stage.guard)
+    app = library.protect(shop_of(library), behind.guarded_server.guard)
     with structlog.testing.capture_logs() as logged:
-        async with behind.stage.serving(app):
-            failed, said = await ask_sdk(behind.stage, "auto", "nowhere")
+        async with behind.guarded_server.serving(app):
+            failed, said = await ask_sdk(behind.guarded_server, "auto", "nowhere")
 
     (own,) = [one for one in logged if one["event"] == "tool-failed"]
     assert failed
@@ -203,11 +209,11 @@ async def test_a_configuration_error_is_logged_and_not_returned(
 async def test_prompt_and_resource_errors_contain_no_details(
     library: Library, behind: NextServer
 ) -> None:
-    app = library.protect(shop_of(library), behind.stage.guard)
+    app = library.protect(shop_of(library), behind.guarded_server.guard)
     async with (
-        behind.stage.serving(app),
-        behind.stage.http("alice") as http,
-        Client(streamable_http_client(behind.stage.resource, http_client=http)) as client,
+        behind.guarded_server.serving(app),
+        behind.guarded_server.http("alice") as http,
+        Client(streamable_http_client(behind.guarded_server.resource, http_client=http)) as client,
     ):
         with pytest.raises(MCPError) as prompt:
             await client.get_prompt("letter")
@@ -225,8 +231,8 @@ async def test_a_low_level_server_returns_only_the_public_message(behind: NextSe
         return ListToolsResult(tools=[])
 
     server: Server[Any] = Server("shop", on_call_tool=call, on_list_tools=listing)
-    stage = Stage(Policy(unknown="base"), options=behind.stage.options)
-    async with stage.serving(official_sdk.protect(server, stage.guard)):
-        told = await ask_sdk(stage, "auto", "orders")
+    guarded_server = GuardedServer(Policy(unknown="base"), options=behind.guarded_server.options)
+    async with guarded_server.serving(official_sdk.protect(server, guarded_server.guard)):
+        told = await ask_sdk(guarded_server, "auto", "orders")
 
     assert told == (True, SignInNeeded.public)

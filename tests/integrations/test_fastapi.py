@@ -9,12 +9,12 @@ from fastapi import Depends, FastAPI
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity
 from doorward.integrations.fastapi import CurrentUser, signed_in
-from tests.integrations.guarded_server import ACCEPT, Stage
+from tests.integrations.guarded_server import ACCEPT, GuardedServer
 
 OPEN = {"serve_other_paths": True}
 
 
-def web_of(stage: Stage) -> FastAPI:
+def web_of(guarded_server: GuardedServer) -> FastAPI:
     """Return an application with an endpoint, and routes beside it."""
     web = FastAPI()
 
@@ -26,7 +26,7 @@ def web_of(stage: Stage) -> FastAPI:
     def mine(user: CurrentUser) -> dict[str, str]:
         return {"subject": user.subject}
 
-    refunder = Depends(signed_in(stage.guard, scopes={"shop:refund"}, roles={"manager"}))
+    refunder = Depends(signed_in(guarded_server.guard, scopes={"shop:refund"}, roles={"manager"}))
 
     @web.get("/refunds")
     async def refunds(user: Annotated[Identity, refunder]) -> dict[str, str]:
@@ -36,14 +36,14 @@ def web_of(stage: Stage) -> FastAPI:
 
 
 async def test_add_middleware_protects_the_endpoint() -> None:
-    stage = Stage(options=OPEN)
-    web = web_of(stage)
-    web.add_middleware(stage.guard.protect)
+    guarded_server = GuardedServer(options=OPEN)
+    web = web_of(guarded_server)
+    web.add_middleware(guarded_server.guard.protect)
     ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
     async with (
-        stage.serving(web),
-        stage.http("alice") as alice,
-        httpx2.AsyncClient(base_url=stage.base) as nobody,
+        guarded_server.serving(web),
+        guarded_server.http("alice") as alice,
+        httpx2.AsyncClient(base_url=guarded_server.base) as nobody,
     ):
         served = await alice.post("/mcp", json=ping, headers=ACCEPT)
         refused = await nobody.post("/mcp", json=ping, headers=ACCEPT)
@@ -51,25 +51,28 @@ async def test_add_middleware_protects_the_endpoint() -> None:
 
     assert served.json() == {"subject": "alice"}
     assert refused.status_code == 401
-    assert metadata.json()["resource"] == stage.resource
+    assert metadata.json()["resource"] == guarded_server.resource
 
 
 async def test_a_route_without_the_guard_has_no_caller() -> None:
-    stage = Stage(options=OPEN)
-    async with stage.serving(stage.guard.protect(web_of(stage))), stage.http("alice") as alice:
+    guarded_server = GuardedServer(options=OPEN)
+    async with (
+        guarded_server.serving(guarded_server.guard.protect(web_of(guarded_server))),
+        guarded_server.http("alice") as alice,
+    ):
         answer = await alice.get("/mine")
 
     assert answer.status_code == 401
 
 
 async def test_a_route_verifies_a_token_as_the_endpoint_does() -> None:
-    stage = Stage(options=OPEN)
+    guarded_server = GuardedServer(options=OPEN)
     async with (
-        stage.serving(stage.guard.protect(web_of(stage))),
-        stage.http("mia", "shop:refund", roles=("manager",)) as mia,
-        stage.http("alice") as alice,
-        stage.http("bob", "shop:refund") as bob,
-        httpx2.AsyncClient(base_url=stage.base) as nobody,
+        guarded_server.serving(guarded_server.guard.protect(web_of(guarded_server))),
+        guarded_server.http("mia", "shop:refund", roles=("manager",)) as mia,
+        guarded_server.http("alice") as alice,
+        guarded_server.http("bob", "shop:refund") as bob,
+        httpx2.AsyncClient(base_url=guarded_server.base) as nobody,
     ):
         served = await mia.get("/refunds")
         narrow = await alice.get("/refunds")
@@ -85,7 +88,7 @@ async def test_a_route_verifies_a_token_as_the_endpoint_does() -> None:
     assert (missing.status_code, forged.status_code) == (401, 401)
     assert "error=" not in missing.headers["www-authenticate"]
     assert 'error="invalid_token"' in forged.headers["www-authenticate"]
-    assert [event.reason for event in stage.events] == [
+    assert [event.reason for event in guarded_server.events] == [
         "allowed",
         "scope-missing",
         "not-permitted",
@@ -95,24 +98,24 @@ async def test_a_route_verifies_a_token_as_the_endpoint_does() -> None:
 
 
 async def test_an_application_under_a_root_path_keeps_its_endpoint_and_its_metadata() -> None:
-    stage = Stage(path="/api/mcp", options=OPEN)
+    guarded_server = GuardedServer(path="/api/mcp", options=OPEN)
     web = FastAPI()
-    web.mount("/api", web_of(stage))
+    web.mount("/api", web_of(guarded_server))
     async with (
-        stage.serving(stage.guard.protect(web)),
-        stage.http("alice") as alice,
-        httpx2.AsyncClient(base_url=stage.base) as nobody,
+        guarded_server.serving(guarded_server.guard.protect(web)),
+        guarded_server.http("alice") as alice,
+        httpx2.AsyncClient(base_url=guarded_server.base) as nobody,
     ):
         ping: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
         served = await alice.post("/api/mcp", json=ping, headers=ACCEPT)
         found = await nobody.get("/.well-known/oauth-protected-resource/api/mcp")
 
     assert served.json() == {"subject": "alice"}
-    assert found.json()["resource"] == stage.resource
+    assert found.json()["resource"] == guarded_server.resource
 
 
 def test_scopes_given_as_a_string_are_refused() -> None:
     with pytest.raises(ConfigurationError) as refused:
-        signed_in(Stage().guard, scopes="shop:refund")
+        signed_in(GuardedServer().guard, scopes="shop:refund")
 
     assert refused.value.reason == "not-a-collection"

@@ -18,13 +18,18 @@ from doorward.integrations.declared_rules import requires
 from doorward.integrations.fastmcp import protect
 from doorward.integrations.mcp_sdk import protect as protect_sdk
 from doorward.policy import Policy, Rule
-from tests.integrations.guarded_server import META, Stage
+from tests.integrations.guarded_server import META, GuardedServer
 from tests.integrations.test_tools_and_lists import names, result_of
 
 
-async def _ask(stage: Stage, server: FastMCP[Any], tool: str, *scopes: str, **more: Any) -> Any:
-    async with stage.serving(protect(server, stage.guard)), stage.http("alice", *scopes) as http:
-        return await stage.modern(http, "tools/call", name=tool, arguments={}, **more)
+async def _ask(
+    guarded_server: GuardedServer, server: FastMCP[Any], tool: str, *scopes: str, **more: Any
+) -> Any:
+    async with (
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice", *scopes) as http,
+    ):
+        return await guarded_server.modern(http, "tools/call", name=tool, arguments={}, **more)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +41,7 @@ async def _ask(stage: Stage, server: FastMCP[Any], tool: str, *scopes: str, **mo
     ],
 )
 async def test_a_check_in_auth_is_enforced_with_403_before_the_tool_runs(check: Any) -> None:
-    stage = Stage()
+    guarded_server = GuardedServer()
     server: FastMCP[Any] = FastMCP("shop")
 
     @server.tool(auth=check, tags={"staff"})
@@ -44,13 +49,15 @@ async def test_a_check_in_auth_is_enforced_with_403_before_the_tool_runs(check: 
         return "done"
 
     async with (
-        stage.serving(protect(server, stage.guard)),
-        stage.http("alice") as alice,
-        stage.http("mia", "shop:x") as mia,
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+        guarded_server.http("mia", "shop:x") as mia,
     ):
-        refused = await stage.modern(alice, "tools/call", name="guarded", arguments={})
-        served = await stage.modern(mia, "tools/call", name="guarded", arguments={})
-        seen = [names(await stage.modern(http, "tools/list"), "tools") for http in (alice, mia)]
+        refused = await guarded_server.modern(alice, "tools/call", name="guarded", arguments={})
+        served = await guarded_server.modern(mia, "tools/call", name="guarded", arguments={})
+        seen = [
+            names(await guarded_server.modern(http, "tools/list"), "tools") for http in (alice, mia)
+        ]
 
     assert refused.status_code == 403
     assert 'scope="mcp:read shop:x"' in refused.headers["www-authenticate"]
@@ -69,8 +76,8 @@ async def test_a_tool_of_a_mounted_server_keeps_its_rule_under_its_new_name() ->
     server: FastMCP[Any] = FastMCP("shop")
     server.mount(child, namespace="child")
 
-    refused = await _ask(Stage(), server, "child_guarded")
-    served = await _ask(Stage(), server, "child_guarded", "shop:x")
+    refused = await _ask(GuardedServer(), server, "child_guarded")
+    served = await _ask(GuardedServer(), server, "child_guarded", "shop:x")
 
     assert refused.status_code == 403
     assert result_of(served)["result"]["content"][0]["text"] == "done"
@@ -86,8 +93,8 @@ async def test_a_renamed_tool_keeps_its_rule() -> None:
 
     server.add_transform(ToolTransform({"guarded": ToolTransformConfig(name="renamed")}))
 
-    refused = await _ask(Stage(), server, "renamed")
-    served = await _ask(Stage(), server, "renamed", "shop:x")
+    refused = await _ask(GuardedServer(), server, "renamed")
+    served = await _ask(GuardedServer(), server, "renamed", "shop:x")
 
     assert refused.status_code == 403
     assert result_of(served)["result"]["content"][0]["text"] == "done"
@@ -106,8 +113,8 @@ async def test_the_rules_of_all_versions_of_a_tool_apply() -> None:
     async def new() -> str:
         return "new"
 
-    refused = await _ask(Stage(), server, "guarded")
-    served = await _ask(Stage(), server, "guarded", "shop:x")
+    refused = await _ask(GuardedServer(), server, "guarded")
+    served = await _ask(GuardedServer(), server, "guarded", "shop:x")
 
     assert refused.status_code == 403
     assert result_of(served)["result"]["content"][0]["text"] == "new"
@@ -115,7 +122,7 @@ async def test_the_rules_of_all_versions_of_a_tool_apply() -> None:
 
 async def test_a_tool_mounted_after_start_up_is_checked_when_it_is_called() -> None:
     # A tool that appears between two readings, under a name that the operator lets everybody use.
-    stage = Stage(Policy(base=Rule(scopes={"mcp:read"}), unknown="base"))
+    guarded_server = GuardedServer(Policy(base=Rule(scopes={"mcp:read"}), unknown="base"))
     child: FastMCP[Any] = FastMCP("child")
     server: FastMCP[Any] = FastMCP("shop")
     server.mount(child, namespace="child")
@@ -125,9 +132,14 @@ async def test_a_tool_mounted_after_start_up_is_checked_when_it_is_called() -> N
     async def guarded() -> str:
         return "done"
 
-    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+    async with (
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+    ):
         server.mount(child, namespace="again")
-        answer = await stage.modern(alice, "tools/call", name="again_guarded", arguments={})
+        answer = await guarded_server.modern(
+            alice, "tools/call", name="again_guarded", arguments={}
+        )
 
     assert "done" not in answer.text
 
@@ -145,7 +157,7 @@ async def test_a_requested_version_does_not_bypass_the_rule() -> None:
     async def new() -> str:
         return "new"
 
-    stage = Stage()
+    guarded_server = GuardedServer()
     meta = {**META, "fastmcp": {"version": "1"}}
     headers = {
         "accept": "application/json, text/event-stream",
@@ -155,8 +167,11 @@ async def test_a_requested_version_does_not_bypass_the_rule() -> None:
     }
     params = {"name": "guarded", "arguments": {}, "_meta": meta}
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
-        answer = await alice.post(stage.resource, json=body, headers=headers)
+    async with (
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+    ):
+        answer = await alice.post(guarded_server.resource, json=body, headers=headers)
 
     assert answer.status_code == 403
 
@@ -178,13 +193,16 @@ async def test_a_header_that_disagrees_with_an_argument_is_refused_as_without_th
         server = FastMCP("shop")
         server.mount(child)
 
-    stage = Stage()
+    guarded_server = GuardedServer()
     call: dict[str, Any] = {"name": "where", "arguments": {"region": "north"}}
-    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+    async with (
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+    ):
         alice.headers["mcp-param-region"] = "north"
-        agreed = await stage.modern(alice, "tools/call", **call)
+        agreed = await guarded_server.modern(alice, "tools/call", **call)
         alice.headers["mcp-param-region"] = "south"
-        refused = await stage.modern(alice, "tools/call", **call)
+        refused = await guarded_server.modern(alice, "tools/call", **call)
 
     assert result_of(agreed)["result"]["content"][0]["text"] == "north"
     assert (refused.status_code, result_of(refused)["error"]["code"]) == (400, -32020)
@@ -200,11 +218,14 @@ async def test_a_custom_schema_lookup_of_the_author_stays_in_use() -> None:
 
     schema = {"properties": {"region": {"type": "string", "x-mcp-header": "Region"}}}
     server._mcp_server.get_tool_input_schema = lambda name: schema
-    stage = Stage()
-    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+    guarded_server = GuardedServer()
+    async with (
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+    ):
         alice.headers["mcp-param-region"] = "south"
         call: dict[str, Any] = {"name": "where", "arguments": {"region": "north"}}
-        refused = await stage.modern(alice, "tools/call", **call)
+        refused = await guarded_server.modern(alice, "tools/call", **call)
 
     assert (refused.status_code, result_of(refused)["error"]["code"]) == (400, -32020)
 
@@ -231,10 +252,15 @@ async def test_a_rule_is_kept_when_a_library_wraps_the_function() -> None:
     def note(order: str, ctx: TheirContext) -> str:
         return order
 
-    stage, another = Stage(), Stage()
-    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
-        written = await stage.modern(alice, "prompts/get", name="letter", arguments={"order": "7"})
-        read = await stage.modern(alice, "resources/read", uri="shop://orders/7")
+    guarded_server, another = GuardedServer(), GuardedServer()
+    async with (
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+    ):
+        written = await guarded_server.modern(
+            alice, "prompts/get", name="letter", arguments={"order": "7"}
+        )
+        read = await guarded_server.modern(alice, "resources/read", uri="shop://orders/7")
     async with (
         another.serving(protect_sdk(other, another.guard)),
         another.http("alice") as alice,
@@ -254,18 +280,18 @@ async def test_the_backend_name_of_an_app_tool_does_not_bypass_its_rule() -> Non
 
     server: FastMCP[Any] = FastMCP("shop", providers=[pages])
     # An operator who lets everybody use whatever has no rule.
-    stage = Stage(Policy(base=Rule(scopes={"mcp:read"}), unknown="base"))
+    guarded_server = GuardedServer(Policy(base=Rule(scopes={"mcp:read"}), unknown="base"))
     call: dict[str, Any] = {
         "name": hashed_backend_name("pages", "save"),
         "arguments": {"order": "7"},
     }
     async with (
-        stage.serving(protect(server, stage.guard)),
-        stage.http("alice") as alice,
-        stage.http("mia", "shop:x") as mia,
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+        guarded_server.http("mia", "shop:x") as mia,
     ):
-        refused = await stage.modern(alice, "tools/call", **call)
-        served = await stage.modern(mia, "tools/call", **call)
+        refused = await guarded_server.modern(alice, "tools/call", **call)
+        served = await guarded_server.modern(mia, "tools/call", **call)
 
     assert refused.status_code == 403
     assert result_of(served)["result"]["content"][0]["text"] == "saved 7"

@@ -42,7 +42,7 @@ from tests.integrations.fastmcp_shop import (
     with_author,
     with_transform,
 )
-from tests.integrations.guarded_server import ACCEPT, HELLO, Stage
+from tests.integrations.guarded_server import ACCEPT, HELLO, GuardedServer
 from tests.integrations.test_fastmcp_names import call
 from tests.integrations.test_tools_and_lists import names, result_of
 from tests.ledger import proves
@@ -72,13 +72,13 @@ LISTS = {
 async def test_a_listing_tool_returns_only_what_its_caller_may_use(
     made: Made, asked: tuple[str, dict[str, Any]], openly: str, closed: str
 ) -> None:
-    shop, stage = Shop(), Stage(POLICY)
+    shop, guarded_server = Shop(), GuardedServer(POLICY)
     async with (
-        stage.serving(protect(made(shop), stage.guard)),
-        stage.http("alice") as alice,
-        stage.http("mia", "shop:admin") as mia,
+        guarded_server.serving(protect(made(shop), guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+        guarded_server.http("mia", "shop:admin") as mia,
     ):
-        seen = [(await call(stage, http, asked)).text for http in (alice, mia)]
+        seen = [(await call(guarded_server, http, asked)).text for http in (alice, mia)]
 
     assert [openly in one for one in seen] == [True, True]
     assert [closed in one for one in seen] == [False, True]
@@ -86,27 +86,27 @@ async def test_a_listing_tool_returns_only_what_its_caller_may_use(
 
 @pytest.mark.parametrize("made", [plain, inside(plain)], ids=["own", "mounted"])
 async def test_a_caller_with_all_scopes_sees_every_tool(made: Made) -> None:
-    shop, stage = Shop(), Stage(POLICY)
+    shop, guarded_server = Shop(), GuardedServer(POLICY)
     server = made(shop)
     everything = {tool.name for tool in await server.list_tools()}
     async with (
-        stage.serving(protect(server, stage.guard)),
-        stage.http("mia", "shop:admin") as mia,
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("mia", "shop:admin") as mia,
     ):
-        assert names(await stage.modern(mia, "tools/list"), "tools") == everything
+        assert names(await guarded_server.modern(mia, "tools/list"), "tools") == everything
 
 
 @proves("S185", "refuses", "every name of a tool")
 async def test_a_refused_nested_call_is_audited_with_the_correlation_id_of_the_request() -> None:
-    shop, stage = Shop(), Stage(POLICY)
+    shop, guarded_server = Shop(), GuardedServer(POLICY)
     async with (
-        stage.serving(protect(with_author(shop), stage.guard)),
-        stage.http("alice") as alice,
+        guarded_server.serving(protect(with_author(shop), guarded_server.guard)),
+        guarded_server.http("alice") as alice,
     ):
-        answer = await call(stage, alice, ("forward", {"name": "delete"}))
+        answer = await call(guarded_server, alice, ("forward", {"name": "delete"}))
 
     said = result_of(answer)["result"]
-    (refused,) = [event for event in stage.events if event.decision == "refused"]
+    (refused,) = [event for event in guarded_server.events if event.decision == "refused"]
     assert said["isError"]
     assert "scope-missing" in said["content"][0]["text"]
     assert refused.correlation_id == answer.headers["x-correlation-id"]
@@ -129,59 +129,59 @@ class OldUris(Transform):
 
 
 async def test_a_refused_nested_resource_is_a_json_rpc_error_with_the_reason() -> None:
-    shop, stage = Shop(), Stage(POLICY)
+    shop, guarded_server = Shop(), GuardedServer(POLICY)
     shop.server.add_transform(OldUris())
     async with (
-        stage.serving(protect(shop.server, stage.guard)),
-        stage.http("alice") as alice,
-        stage.http("mia", "shop:admin") as mia,
+        guarded_server.serving(protect(shop.server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+        guarded_server.http("mia", "shop:admin") as mia,
     ):
-        refused = await stage.modern(alice, "resources/read", uri="old://salaries")
+        refused = await guarded_server.modern(alice, "resources/read", uri="old://salaries")
         by_alice = list(shop.ran)
-        await stage.modern(mia, "resources/read", uri="old://salaries")
+        await guarded_server.modern(mia, "resources/read", uri="old://salaries")
 
     assert result_of(refused)["error"]["data"]["reason"] == "scope-missing"
     assert (by_alice, shop.ran) == ([], [SECRET])
 
 
 async def test_a_cached_response_is_returned_only_to_permitted_callers() -> None:
-    shop, stage = Shop(), Stage(POLICY)
+    shop, guarded_server = Shop(), GuardedServer(POLICY)
     server = with_author(shop)
     server.add_middleware(ResponseCachingMiddleware())
     server.add_transform(ResourcesAsTools(server))
     async with (
-        stage.serving(protect(server, stage.guard)),
-        stage.http("alice") as alice,
-        stage.http("mia", "shop:admin") as mia,
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+        guarded_server.http("mia", "shop:admin") as mia,
     ):
-        await call(stage, mia, ("delete", {}))
-        await call(stage, mia, ("read_resource", {"uri": SECRET}))
+        await call(guarded_server, mia, ("delete", {}))
+        await call(guarded_server, mia, ("read_resource", {"uri": SECRET}))
         stolen = [
-            await call(stage, alice, ("forward", {"name": "delete"})),
-            await call(stage, alice, ("show", {"uri": SECRET})),
+            await call(guarded_server, alice, ("forward", {"name": "delete"})),
+            await call(guarded_server, alice, ("show", {"uri": SECRET})),
         ]
-        short = names(await stage.modern(alice, "tools/list"), "tools")
-        long = names(await stage.modern(mia, "tools/list"), "tools")
+        short = names(await guarded_server.modern(alice, "tools/list"), "tools")
+        long = names(await guarded_server.modern(mia, "tools/list"), "tools")
 
     assert all(result_of(one)["result"]["isError"] for one in stolen)
     assert long - short == {"delete"}
 
 
 async def test_a_server_mounted_later_is_checked_for_nested_calls() -> None:
-    late, stage = Shop(), Stage(POLICY)
+    late, guarded_server = Shop(), GuardedServer(POLICY)
     server: FastMCP[Any] = FastMCP("parent")
     late.server.add_transform(RegexSearchTransform())
     async with (
-        stage.serving(protect(server, stage.guard)),
-        stage.http("alice") as alice,
-        stage.http("mia", "shop:admin") as mia,
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+        guarded_server.http("mia", "shop:admin") as mia,
     ):
         server.mount(late.server, namespace="late")
-        await call(stage, alice, ("late_call_tool", {"name": "delete"}))
-        found = await call(stage, alice, ("late_search_tools", {"pattern": "order"}))
+        await call(guarded_server, alice, ("late_call_tool", {"name": "delete"}))
+        found = await call(guarded_server, alice, ("late_search_tools", {"pattern": "order"}))
         by_alice = list(late.ran)
-        await call(stage, alice, ("late_call_tool", {"name": "look"}))
-        await call(stage, mia, ("late_call_tool", {"name": "delete"}))
+        await call(guarded_server, alice, ("late_call_tool", {"name": "look"}))
+        await call(guarded_server, mia, ("late_call_tool", {"name": "delete"}))
 
     assert by_alice == []
     assert "delete" not in found.text
@@ -193,7 +193,7 @@ async def test_a_server_mounted_later_is_checked_for_nested_calls() -> None:
 @pytest.mark.parametrize("when", ["mounted-later", "added-later", "replaced", "added-to-a-proxied"])
 @pytest.mark.parametrize("whose", ["operator", "author"])
 async def test_a_tool_added_at_runtime_has_its_rules(when: str, whose: str) -> None:
-    late, stage = Shop(), Stage(POLICY)
+    late, guarded_server = Shop(), GuardedServer(POLICY)
     server: FastMCP[Any] = FastMCP("parent")
     name = "delete" if whose == "operator" else "shred"
 
@@ -213,14 +213,14 @@ async def test_a_tool_added_at_runtime_has_its_rules(when: str, whose: str) -> N
     elif when != "mounted-later":
         server.mount(late.server, namespace="late")
     async with (
-        stage.serving(protect(server, stage.guard)),
-        stage.http("alice") as alice,
-        stage.http("mia", "shop:admin") as mia,
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+        guarded_server.http("mia", "shop:admin") as mia,
     ):
         appear()
         for http, tool in ((alice, name), (alice, "look"), (mia, name)):
-            await call(stage, http, (f"late_{tool}", {}))
-        listed = [await stage.modern(http, "tools/list") for http in (alice, mia)]
+            await call(guarded_server, http, (f"late_{tool}", {}))
+        listed = [await guarded_server.modern(http, "tools/list") for http in (alice, mia)]
 
     if when == "added-to-a-proxied" and version("fastmcp").startswith("4.1."):
         # FastMCP 4.1 does not find such a tool behind a guard, so nobody can run it.
@@ -248,15 +248,15 @@ def {name}() -> str:
         (root / f"{name}.py").write_text(code.format(name=name, ran=str(ran)))
     server: FastMCP[Any] = FastMCP("files")
     server.add_provider(FileSystemProvider(root), namespace="file")
-    stage = Stage(POLICY)
+    guarded_server = GuardedServer(POLICY)
     async with (
-        stage.serving(protect(server, stage.guard)),
-        stage.http("alice") as alice,
-        stage.http("mia", "shop:admin") as mia,
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+        guarded_server.http("mia", "shop:admin") as mia,
     ):
-        refused = await call(stage, alice, ("file_delete", {}))
-        await call(stage, alice, ("file_look", {}))
-        await call(stage, mia, ("file_delete", {}))
+        refused = await call(guarded_server, alice, ("file_delete", {}))
+        await call(guarded_server, alice, ("file_look", {}))
+        await call(guarded_server, mia, ("file_delete", {}))
 
     assert refused.status_code == 403
     assert ran.read_text() == "look delete "
@@ -264,36 +264,36 @@ def {name}() -> str:
 
 async def test_a_rule_applies_to_the_public_name() -> None:
     # Both servers have a "delete"; the parent's own is the one that the operator named.
-    child, parent, stage = Shop(), Shop(), Stage(POLICY)
+    child, parent, guarded_server = Shop(), Shop(), GuardedServer(POLICY)
     parent.server.mount(child.server, namespace="child")
     async with (
-        stage.serving(protect(parent.server, stage.guard)),
-        stage.http("alice") as alice,
+        guarded_server.serving(protect(parent.server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
     ):
-        refused = await call(stage, alice, ("delete", {}))
-        await call(stage, alice, ("child_delete", {}))
+        refused = await call(guarded_server, alice, ("delete", {}))
+        await call(guarded_server, alice, ("child_delete", {}))
 
     assert refused.status_code == 403
     assert (parent.ran, child.ran) == ([], ["delete"])
 
 
 async def test_a_tool_without_a_public_name_is_not_run() -> None:
-    shop, stage = Shop(), Stage(POLICY)
+    shop, guarded_server = Shop(), GuardedServer(POLICY)
     server = mounted(with_author(shop))
     server.disable(names={"child_delete"})
     async with (
-        stage.serving(protect(server, stage.guard)),
-        stage.http("mia", "shop:admin") as mia,
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("mia", "shop:admin") as mia,
     ):
-        refused = await call(stage, mia, ("child_forward", {"name": "delete"}))
-        await call(stage, mia, ("child_forward", {"name": "look"}))
+        refused = await call(guarded_server, mia, ("child_forward", {"name": "delete"}))
+        await call(guarded_server, mia, ("child_forward", {"name": "look"}))
 
     assert "unknown-operation" in refused.text
     assert shop.ran == ["look"]
 
 
 async def test_a_tool_enabled_for_one_session_runs_in_it() -> None:
-    shop, stage = Shop(), Stage(POLICY)
+    shop, guarded_server = Shop(), GuardedServer(POLICY)
     server = mounted(shop.server)
 
     @server.tool
@@ -304,23 +304,27 @@ async def test_a_tool_enabled_for_one_session_runs_in_it() -> None:
     server.disable(names={"child_look"})
     told = {"jsonrpc": "2.0", "method": "notifications/initialized"}
     async with (
-        stage.serving(protect(server, stage.guard)),
-        stage.http("alice") as alice,
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
     ):
-        opened = await stage.send(alice, "initialize", **HELLO)
+        opened = await guarded_server.send(alice, "initialize", **HELLO)
         session = {
             "mcp-session-id": opened.headers["mcp-session-id"],
             "mcp-protocol-version": "2025-11-25",
         }
-        await alice.post(stage.resource, json=told, headers={**ACCEPT, **session})
+        await alice.post(guarded_server.resource, json=told, headers={**ACCEPT, **session})
         for tool in ("child_look", "open_up", "child_look"):
-            await stage.send(alice, "tools/call", headers=session, name=tool, arguments={})
+            await guarded_server.send(alice, "tools/call", headers=session, name=tool, arguments={})
 
     assert shop.ran == ["look"]
 
 
 async def test_a_server_behind_two_guards_uses_the_policy_of_the_guard_of_the_request() -> None:
-    shop, open_stage, closed_stage = Shop(), Stage(Policy(base=READ, unknown="base")), Stage(POLICY)
+    shop, open_stage, closed_stage = (
+        Shop(),
+        GuardedServer(Policy(base=READ, unknown="base")),
+        GuardedServer(POLICY),
+    )
     server = with_author(shop)
     first, second = protect(server, open_stage.guard), protect(server, closed_stage.guard)
     ask = ("forward", {"name": "delete"})
@@ -333,9 +337,9 @@ async def test_a_server_behind_two_guards_uses_the_policy_of_the_guard_of_the_re
 
 
 async def test_calls_without_a_caller_are_not_checked() -> None:
-    shop, stage = Shop(), Stage(POLICY)
+    shop, guarded_server = Shop(), GuardedServer(POLICY)
     server = REGEX(shop)
-    protect(server, stage.guard)
+    protect(server, guarded_server.guard)
     async with Client(server) as client:
         await client.call_tool("call_tool", {"name": "delete"})
     await server.read_resource(SECRET)
@@ -345,11 +349,14 @@ async def test_calls_without_a_caller_are_not_checked() -> None:
 
 async def test_fastmcp_sessions_work_behind_the_guard() -> None:
     server: FastMCP[Any] = FastMCP("sessions", providers=[SessionProvider()])
-    stage = Stage(POLICY)
-    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
-        begun = await call(stage, alice, ("create_session", {}))
+    guarded_server = GuardedServer(POLICY)
+    async with (
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+    ):
+        begun = await call(guarded_server, alice, ("create_session", {}))
         session = result_of(begun)["result"]["content"][0]["text"]
-        ended = await call(stage, alice, ("end_session", {"session_id": session}))
+        ended = await call(guarded_server, alice, ("end_session", {"session_id": session}))
 
     assert result_of(ended)["result"]["content"][0]["text"] == "session ended"
 
@@ -368,20 +375,20 @@ async def test_the_matrix_shows_the_rule_of_a_tool_under_its_mounted_name() -> N
 
 
 async def test_unknown_names_do_not_trigger_a_new_read_of_the_server() -> None:
-    shop, stage = Shop(), Stage(POLICY)
+    shop, guarded_server = Shop(), GuardedServer(POLICY)
     server = mounted(with_author(shop))
     read: list[None] = []
 
     async def counted() -> None:
         read.append(None)
 
-    app = protect(server, stage.guard)
+    app = protect(server, guarded_server.guard)
     policy = app.policy
     assert isinstance(policy, DeclaredPolicy)
-    async with stage.serving(app), stage.http("alice") as alice:
+    async with guarded_server.serving(app), guarded_server.http("alice") as alice:
         policy.declarations.names._read_again = counted  # type: ignore[attr-defined]
         for number in range(3):
-            await call(stage, alice, ("child_forward", {"name": f"invented-{number}"}))
+            await call(guarded_server, alice, ("child_forward", {"name": f"invented-{number}"}))
 
     assert read == []
 
@@ -397,22 +404,24 @@ async def test_a_uri_that_looks_like_a_renderer_does_not_bypass_a_rule() -> None
 
     child.add_transform(ResourcesAsTools(child))
     public = "ui://child/prefab/secret"
-    stage = Stage(Policy(base=READ, rules={**POLICY.rules, ("resources/read", public): ADMIN}))
+    guarded_server = GuardedServer(
+        Policy(base=READ, rules={**POLICY.rules, ("resources/read", public): ADMIN})
+    )
     ask = ("child_read_resource", {"uri": "ui://prefab/secret"})
     async with (
-        stage.serving(protect(mounted(child), stage.guard)),
-        stage.http("alice") as alice,
-        stage.http("mia", "shop:admin") as mia,
+        guarded_server.serving(protect(mounted(child), guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+        guarded_server.http("mia", "shop:admin") as mia,
     ):
-        await call(stage, alice, ask)
+        await call(guarded_server, alice, ask)
         by_alice = list(ran)
-        await call(stage, mia, ask)
+        await call(guarded_server, mia, ask)
 
     assert (by_alice, ran) == ([], ["secret"])
 
 
 async def test_tools_made_from_one_function_have_separate_rules() -> None:
-    shop, stage = Shop(), Stage(POLICY)
+    shop, guarded_server = Shop(), GuardedServer(POLICY)
 
     def generic() -> str:
         return "done"
@@ -428,9 +437,12 @@ async def test_tools_made_from_one_function_have_separate_rules() -> None:
     server: FastMCP[Any] = FastMCP("shop")
     for name in ("look", "delete"):
         server.tool(made(name), name=name)
-    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+    async with (
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+    ):
         for name in ("look", "delete"):
-            await call(stage, alice, (name, {}))
+            await call(guarded_server, alice, (name, {}))
 
     assert shop.ran == ["look"]
 

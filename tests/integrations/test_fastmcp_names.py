@@ -9,20 +9,22 @@ import pytest
 
 from doorward.integrations.fastmcp import protect
 from tests.integrations.fastmcp_shop import AS_TOOLS, POLICY, WAYS, Made, Shop, Way, inside
-from tests.integrations.guarded_server import Stage
+from tests.integrations.guarded_server import GuardedServer
 from tests.integrations.test_tools_and_lists import REVISIONS
 from tests.ledger import proves
 
 
 async def call(
-    stage: Stage,
+    guarded_server: GuardedServer,
     http: httpx2.AsyncClient,
     what: tuple[str, dict[str, Any]],
     revision: str = "modern",
 ) -> Any:
     """Call a tool."""
     name, arguments = what
-    return await getattr(stage, revision)(http, "tools/call", name=name, arguments=arguments)
+    return await getattr(guarded_server, revision)(
+        http, "tools/call", name=name, arguments=arguments
+    )
 
 
 @pytest.mark.slow
@@ -31,17 +33,17 @@ async def call(
 @pytest.mark.parametrize("way", [pytest.param(way, id=name) for name, way in WAYS.items()])
 @REVISIONS
 async def test_only_permitted_components_run_under_any_name(way: Way, revision: str) -> None:
-    shop, stage = Shop(), Stage(POLICY)
+    shop, guarded_server = Shop(), GuardedServer(POLICY)
     async with (
-        stage.serving(protect(way.made(shop), stage.guard)),
-        stage.http("alice") as alice,
-        stage.http("mia", "shop:admin") as mia,
+        guarded_server.serving(protect(way.made(shop), guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+        guarded_server.http("mia", "shop:admin") as mia,
     ):
-        refused = await call(stage, alice, way.closed, revision)
+        refused = await call(guarded_server, alice, way.closed, revision)
         by_alice = list(shop.ran)
-        await call(stage, alice, way.open, revision)
+        await call(guarded_server, alice, way.open, revision)
         openly = list(shop.ran)
-        await call(stage, mia, way.closed, revision)
+        await call(guarded_server, mia, way.closed, revision)
 
     assert by_alice == []
     assert refused.status_code == 403 or "rror" in refused.text
@@ -69,13 +71,16 @@ async def test_only_permitted_components_run_under_any_name(way: Way, revision: 
     ],
 )
 async def test_no_uri_spelling_in_an_argument_bypasses_its_rule(made: Made, uri: str) -> None:
-    shop, stage = Shop(), Stage(POLICY)
+    shop, guarded_server = Shop(), GuardedServer(POLICY)
     server = made(shop)
     tool = "read_resource" if server is shop.server else "child_read_resource"
-    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
-        await call(stage, alice, (tool, {"uri": uri}))
+    async with (
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+    ):
+        await call(guarded_server, alice, (tool, {"uri": uri}))
         by_that = list(shop.ran)
-        await call(stage, alice, (tool, {"uri": "notes://menu"}))
+        await call(guarded_server, alice, (tool, {"uri": "notes://menu"}))
 
     assert by_that == []
     assert shop.ran == ["notes://menu"]

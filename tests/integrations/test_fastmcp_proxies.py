@@ -15,7 +15,7 @@ from doorward.integrations.fastmcp import GuardAuth, protect
 from doorward.integrations.mcp_sdk.adapter import BEARER_PLACEHOLDER
 from doorward.policy import Policy, Rule
 from tests.e2e.processes import free_port
-from tests.integrations.guarded_server import Stage
+from tests.integrations.guarded_server import GuardedServer
 from tests.integrations.test_tools_and_lists import names
 from tests.ledger import proves
 from tests.mcp_server import loopback_server as loopback
@@ -51,15 +51,15 @@ async def test_a_proxy_forwards_the_headers_of_its_callers_without_their_token(
         seen.append(get_http_headers(include_all=True))
         return "pong"
 
-    stage, port = Stage(OPEN), free_port()
+    guarded_server, port = GuardedServer(OPEN), free_port()
     proxy = create_proxy(f"http://localhost:{port}/mcp")
     async with (
         loopback.serving(beyond.http_app(path="/mcp"), port, lifespan="on"),
-        stage.serving(guarded(proxy, stage.guard)),
-        stage.http("alice") as alice,
+        guarded_server.serving(guarded(proxy, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
     ):
         alice.headers["x-tenant"] = "blue"
-        answer = await stage.modern(alice, "tools/call", name="ping", arguments={})
+        answer = await guarded_server.modern(alice, "tools/call", name="ping", arguments={})
 
     assert "pong" in answer.text
     assert [(one["x-tenant"], one.get("authorization")) for one in seen] == [("blue", sent_on)]
@@ -111,13 +111,13 @@ async def test_rules_of_an_in_process_server_apply_to_its_proxy(
         parent: FastMCP[Any] = FastMCP("parent")
         parent.mount(shown, namespace="far" if place == "mounted-with-a-prefix" else None)
         shown = parent
-    stage = Stage(OPEN)
+    guarded_server = GuardedServer(OPEN)
     async with (
-        stage.serving(protect(shown, stage.guard)),
-        stage.http("alice") as alice,
-        stage.http("mia", "shop:admin") as mia,
+        guarded_server.serving(protect(shown, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+        guarded_server.http("mia", "shop:admin") as mia,
     ):
-        listed = names(await stage.modern(alice, "tools/list"), "tools")
+        listed = names(await guarded_server.modern(alice, "tools/list"), "tools")
         prefix = "far_" if place == "mounted-with-a-prefix" else ""
         refused = []
         for http in (alice, mia):
@@ -126,7 +126,7 @@ async def test_rules_of_an_in_process_server_apply_to_its_proxy(
                 named: dict[str, Any] = (
                     {"uri": uri} if method == "resources/read" else {"name": prefix + name}
                 )
-                answer = await stage.modern(http, method, **named)
+                answer = await guarded_server.modern(http, method, **named)
                 if http is alice:
                     refused.append(answer.status_code)
 
@@ -149,17 +149,19 @@ async def test_a_proxied_tool_that_calls_other_tools_is_limited_to_permitted_one
     shown: FastMCP[Any] = FastMCP("parent")
     shown.mount(create_proxy(Client(server)), namespace="far")
     admin = Rule(scopes={"shop:admin"})
-    stage = Stage(Policy(base=READ, rules={**OPEN.rules, ("tools/call", "far_look"): admin}))
+    guarded_server = GuardedServer(
+        Policy(base=READ, rules={**OPEN.rules, ("tools/call", "far_look"): admin})
+    )
     more: dict[str, Any] = {"tool_arguments": [{}]} if by == "call_tool_bulk" else {}
     async with (
-        stage.serving(protect(shown, stage.guard)),
-        stage.http("alice") as alice,
-        stage.http("mia", "shop:admin") as mia,
+        guarded_server.serving(protect(shown, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+        guarded_server.http("mia", "shop:admin") as mia,
     ):
         for http in (alice, mia):
             for tool in ("look", "delete"):
                 named: dict[str, Any] = {"name": f"far_{by}", "arguments": {"tool": tool, **more}}
-                answer = await stage.modern(http, "tools/call", **named)
+                answer = await guarded_server.modern(http, "tools/call", **named)
                 assert answer.status_code == 200, answer.text
             if http is alice:
                 assert ran == []

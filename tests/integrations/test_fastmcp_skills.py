@@ -11,7 +11,7 @@ from fastmcp.skills.provider import SkillCatalogProvider
 from doorward.integrations.fastmcp import protect
 from doorward.policy import Policy
 from tests.integrations.fastmcp_shop import ADMIN, POLICY, READ, mounted
-from tests.integrations.guarded_server import META, Stage
+from tests.integrations.guarded_server import META, GuardedServer
 from tests.ledger import proves
 
 SKILLS = "io.modelcontextprotocol/skills"
@@ -30,12 +30,12 @@ def server() -> FastMCP[Any]:
 
 
 async def ask(
-    stage: Stage, http: httpx2.AsyncClient, method: str, **params: Any
+    guarded_server: GuardedServer, http: httpx2.AsyncClient, method: str, **params: Any
 ) -> httpx2.Response:
     """Send a request of the extension, which has no Mcp-Name."""
     headers = {"mcp-protocol-version": "2026-07-28", "mcp-method": method}
     meta = {**META, **DECLARED}
-    return await stage.send(http, method, headers=headers, **params, _meta=meta)
+    return await guarded_server.send(http, method, headers=headers, **params, _meta=meta)
 
 
 def policy(prefix: str) -> Policy:
@@ -51,15 +51,15 @@ def policy(prefix: str) -> Policy:
 async def test_the_skills_extension_returns_only_readable_skills(is_mounted: bool) -> None:
     prefix = "child/" if is_mounted else ""
     made = mounted(server()) if is_mounted else server()
-    stage = Stage(policy(prefix))
+    guarded_server = GuardedServer(policy(prefix))
     async with (
-        stage.serving(protect(made, stage.guard)),
-        stage.http("alice") as alice,
-        stage.http("mia", "shop:admin") as mia,
+        guarded_server.serving(protect(made, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+        guarded_server.http("mia", "shop:admin") as mia,
     ):
-        listed = [await ask(stage, http, "skills/list") for http in (alice, mia)]
+        listed = [await ask(guarded_server, http, "skills/list") for http in (alice, mia)]
         uri = f"skill://{prefix}delete/SKILL.md"
-        got = [await ask(stage, http, "skills/get", uri=uri) for http in (alice, mia)]
+        got = [await ask(guarded_server, http, "skills/get", uri=uri) for http in (alice, mia)]
 
     for answers in (listed, got):
         assert ["How to delete" in one.text for one in answers] == [False, True]

@@ -11,7 +11,7 @@ from fastmcp_tasks import TasksExtension
 from doorward.integrations.declared_rules import requires
 from doorward.integrations.fastmcp import protect
 from doorward.policy import Policy, Rule
-from tests.integrations.guarded_server import Stage
+from tests.integrations.guarded_server import GuardedServer
 from tests.integrations.test_tools_and_lists import result_of
 from tests.integrations.test_two_issuers import TASKS, A, B, alices, task_of
 from tests.ledger import proves
@@ -38,11 +38,16 @@ def working() -> FastMCP[Any]:
 @proves("S187", "accepts", "callers of two issuers")
 @proves("S187", "refuses", "callers of two issuers")
 async def test_the_same_subject_of_another_issuer_cannot_use_a_task() -> None:
-    stage = Stage(POLICY, issuers=(A, B))
-    async with stage.serving(protect(working(), stage.guard)), alices(stage) as (mine, theirs):
-        begun = await stage.modern(mine, "tools/call", name="work", arguments={}, meta=TASKS)
+    guarded_server = GuardedServer(POLICY, issuers=(A, B))
+    async with (
+        guarded_server.serving(protect(working(), guarded_server.guard)),
+        alices(guarded_server) as (mine, theirs),
+    ):
+        begun = await guarded_server.modern(
+            mine, "tools/call", name="work", arguments={}, meta=TASKS
+        )
         task = result_of(begun)["result"]["taskId"]
-        seen = [await task_of(stage, http, task) for http in (mine, theirs)]
+        seen = [await task_of(guarded_server, http, task) for http in (mine, theirs)]
 
     assert seen[0]["result"]["taskId"] == task
     assert "error" in seen[1]
@@ -51,15 +56,17 @@ async def test_the_same_subject_of_another_issuer_cannot_use_a_task() -> None:
 @proves("S144", "refuses", "foreign tasks")
 @pytest.mark.parametrize("issuers", [(A,), (A, B)])
 async def test_another_subject_cannot_use_a_task(issuers: tuple[str, ...]) -> None:
-    stage = Stage(POLICY, issuers=issuers)
+    guarded_server = GuardedServer(POLICY, issuers=issuers)
     async with (
-        stage.serving(protect(working(), stage.guard)),
-        stage.http("alice") as alice,
-        stage.http("bob") as bob,
+        guarded_server.serving(protect(working(), guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+        guarded_server.http("bob") as bob,
     ):
-        begun = await stage.modern(alice, "tools/call", name="work", arguments={}, meta=TASKS)
+        begun = await guarded_server.modern(
+            alice, "tools/call", name="work", arguments={}, meta=TASKS
+        )
         task = result_of(begun)["result"]["taskId"]
-        seen = [await task_of(stage, http, task) for http in (alice, bob)]
+        seen = [await task_of(guarded_server, http, task) for http in (alice, bob)]
 
     assert seen[0]["result"]["taskId"] == task
     assert "error" in seen[1]
@@ -69,15 +76,17 @@ async def test_another_subject_cannot_use_a_task(issuers: tuple[str, ...]) -> No
 @proves("S144", "refuses", "foreign tasks")
 async def test_a_principal_without_access_to_the_tool_cannot_get_its_task() -> None:
     rules = {**POLICY.rules, ("tools/call", "work"): Rule(scopes={"shop:admin"})}
-    stage = Stage(Policy(base=READ, rules=rules))
+    guarded_server = GuardedServer(Policy(base=READ, rules=rules))
     async with (
-        stage.serving(protect(working(), stage.guard)),
-        stage.http("mia", "shop:admin") as strong,
-        stage.http("mia") as weak,
+        guarded_server.serving(protect(working(), guarded_server.guard)),
+        guarded_server.http("mia", "shop:admin") as strong,
+        guarded_server.http("mia") as weak,
     ):
-        begun = await stage.modern(strong, "tools/call", name="work", arguments={}, meta=TASKS)
+        begun = await guarded_server.modern(
+            strong, "tools/call", name="work", arguments={}, meta=TASKS
+        )
         task = result_of(begun)["result"]["taskId"]
-        seen = [await task_of(stage, http, task) for http in (strong, weak)]
+        seen = [await task_of(guarded_server, http, task) for http in (strong, weak)]
 
     assert seen[0]["result"]["taskId"] == task
     assert seen[1]["error"]["message"] == "Unknown task"
@@ -98,13 +107,16 @@ async def test_a_background_task_cannot_call_a_forbidden_tool() -> None:
         return str((await server.call_tool(name)).content)
 
     rules = {("tools/call", "*"): READ, ("tools/call", "delete"): Rule(scopes={"shop:admin"})}
-    stage = Stage(Policy(base=READ, rules={**POLICY.rules, **rules}))
-    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+    guarded_server = GuardedServer(Policy(base=READ, rules={**POLICY.rules, **rules}))
+    async with (
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+    ):
         call: dict[str, Any] = {"name": "forward", "arguments": {"name": "delete"}}
-        begun = await stage.modern(alice, "tools/call", meta=TASKS, **call)
+        begun = await guarded_server.modern(alice, "tools/call", meta=TASKS, **call)
         task = result_of(begun)["result"]["taskId"]
         for _ in range(1000):
-            said = (await task_of(stage, alice, task))["result"]
+            said = (await task_of(guarded_server, alice, task))["result"]
             if said["status"] != "working":
                 break
 
@@ -120,15 +132,15 @@ async def test_a_task_is_refused_before_it_starts_by_the_rule_of_its_inner_name(
     server.add_extension(TasksExtension(url="memory://"))
     server.mount(child, namespace="child")
     rules = {("tools/call", "*"): READ, ("tools/call", "work"): Rule(scopes={"shop:admin"})}
-    stage = Stage(Policy(base=READ, rules={**POLICY.rules, **rules}))
+    guarded_server = GuardedServer(Policy(base=READ, rules={**POLICY.rules, **rules}))
     async with (
-        stage.serving(protect(server, stage.guard)),
-        stage.http("alice") as alice,
-        stage.http("mia", "shop:admin") as mia,
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+        guarded_server.http("mia", "shop:admin") as mia,
     ):
         call: dict[str, Any] = {"name": "child_work", "arguments": {}}
-        refused = await stage.modern(alice, "tools/call", meta=TASKS, **call)
-        begun = await stage.modern(mia, "tools/call", meta=TASKS, **call)
+        refused = await guarded_server.modern(alice, "tools/call", meta=TASKS, **call)
+        begun = await guarded_server.modern(mia, "tools/call", meta=TASKS, **call)
 
     assert refused.status_code == 403
     assert "taskId" in result_of(begun)["result"]

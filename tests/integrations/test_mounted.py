@@ -27,7 +27,7 @@ from doorward.integrations.declared_rules import requires
 from doorward.mcp_server import McpServer
 from doorward.policy import Policy, Rule
 from tests.integrations.conftest import LIBRARIES, add_tools
-from tests.integrations.guarded_server import BASE, Stage
+from tests.integrations.guarded_server import BASE, GuardedServer
 from tests.integrations.test_tools_and_lists import names, result_of
 
 METADATA = "/.well-known/oauth-protected-resource"
@@ -74,28 +74,31 @@ async def started(app: Any) -> dict[str, Any]:
 async def test_a_server_mounted_at_the_root_starts_and_other_routes_stay_open(
     library: Any, web: Any
 ) -> None:
-    stage, server = Stage(), library.new()
+    guarded_server, server = GuardedServer(), library.new()
     add_tools(server, library.current_user)
-    web.mount("/", library.protect(server, stage.guard))
+    web.mount("/", library.protect(server, guarded_server.guard))
 
     async with (
-        stage.serving(web),
-        stage.http("alice") as alice,
-        httpx2.AsyncClient(base_url=stage.base) as nobody,
+        guarded_server.serving(web),
+        guarded_server.http("alice") as alice,
+        httpx2.AsyncClient(base_url=guarded_server.base) as nobody,
     ):
         together = await asyncio.gather(
-            *(stage.modern(alice, "tools/call", name="who", arguments={}) for _ in range(5))
+            *(
+                guarded_server.modern(alice, "tools/call", name="who", arguments={})
+                for _ in range(5)
+            )
         )
-        in_session = await stage.legacy(alice, "tools/call", name="who", arguments={})
-        listed = await stage.modern(alice, "tools/list")
-        refused = await stage.modern(alice, "tools/call", name="refund", arguments={})
+        in_session = await guarded_server.legacy(alice, "tools/call", name="who", arguments={})
+        listed = await guarded_server.modern(alice, "tools/list")
+        refused = await guarded_server.modern(alice, "tools/call", name="refund", arguments={})
         health, found = await nobody.get("/health"), await nobody.get(f"{METADATA}/mcp")
         challenged = await nobody.post("/mcp", json={})
 
     for called in (*together, in_session):
         assert result_of(called)["result"]["content"][0]["text"] == "alice alice"
     assert names(listed, "tools") == {"who", "who_in_a_thread", "greet"}
-    assert (health.text, found.json()["resource"]) == ("well", stage.resource)
+    assert (health.text, found.json()["resource"]) == ("well", guarded_server.resource)
     assert (refused.status_code, challenged.status_code) == (403, 401)
 
 
@@ -104,17 +107,17 @@ async def test_a_server_mounted_at_the_root_starts_and_other_routes_stay_open(
 async def test_a_server_mounted_in_the_given_application_starts_with_it(
     library: Any, web: Any, prefix: str
 ) -> None:
-    stage, server = Stage(options={"open_paths": ["/health"]}), library.new()
+    guarded_server, server = GuardedServer(options={"open_paths": ["/health"]}), library.new()
     add_tools(server, library.current_user)
     web.mount(prefix or "/", inside(server, "/" if prefix else "/mcp"))
-    app = library.protect(server, stage.guard, app=web)
+    app = library.protect(server, guarded_server.guard, app=web)
 
     async with (
-        stage.serving(app),
-        stage.http("alice") as alice,
-        httpx2.AsyncClient(base_url=stage.base) as nobody,
+        guarded_server.serving(app),
+        guarded_server.http("alice") as alice,
+        httpx2.AsyncClient(base_url=guarded_server.base) as nobody,
     ):
-        called = await stage.modern(alice, "tools/call", name="who", arguments={})
+        called = await guarded_server.modern(alice, "tools/call", name="who", arguments={})
         health, docs = await nobody.get("/health"), await nobody.get("/docs")
 
     assert result_of(called)["result"]["content"][0]["text"] == "alice alice"
@@ -138,10 +141,10 @@ def in_front(web: Any, guard: Any) -> Any:
 async def test_a_guard_that_cannot_read_the_rules_of_a_server_fails_at_start_up(
     library: Any, web: Any, prefix: str, guarded: Callable[..., Any]
 ) -> None:
-    stage, server = Stage(), library.new()
+    guarded_server, server = GuardedServer(), library.new()
     web.mount(prefix or "/", inside(server, "/" if prefix else "/mcp"))
 
-    answer = await started(guarded(web, stage.guard))
+    answer = await started(guarded(web, guarded_server.guard))
 
     assert answer["type"] == "lifespan.startup.failed"
     assert "web.mount('/', protect(server, guard))" in answer["message"]
@@ -160,14 +163,16 @@ async def test_a_guard_protects_a_mounted_mcp_server(
         caller = current_identity()
         return caller.subject if caller else "nobody"
 
-    stage = Stage(Policy(base=BASE.base, rules=server.rules), options={"open_paths": ["/health"]})
+    guarded_server = GuardedServer(
+        Policy(base=BASE.base, rules=server.rules), options={"open_paths": ["/health"]}
+    )
     web.mount(prefix, server.asgi)
     async with (
-        stage.serving(guarded(web, stage.guard)),
-        stage.http("alice") as alice,
-        httpx2.AsyncClient(base_url=stage.base) as nobody,
+        guarded_server.serving(guarded(web, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+        httpx2.AsyncClient(base_url=guarded_server.base) as nobody,
     ):
-        called = await stage.modern(alice, "tools/call", name="who", arguments={})
+        called = await guarded_server.modern(alice, "tools/call", name="who", arguments={})
         health = await nobody.get("/health")
 
     assert result_of(called)["result"]["content"][0]["text"] == "alice"
@@ -175,17 +180,17 @@ async def test_a_guard_protects_a_mounted_mcp_server(
 
 
 async def test_a_guard_without_a_lifespan_refuses_requests_and_audits_the_reason() -> None:
-    stage, server = Stage(), MCPServer("shop")
+    guarded_server, server = GuardedServer(), MCPServer("shop")
     add_tools(server, with_sdk.CurrentUser)
     web = FastAPI()
-    web.mount("/", stage.guard.protect(inside(server)))
+    web.mount("/", guarded_server.guard.protect(inside(server)))
 
-    async with stage.serving(web), stage.http("alice") as alice:
-        answer = await stage.modern(alice, "tools/list")
+    async with guarded_server.serving(web), guarded_server.http("alice") as alice:
+        answer = await guarded_server.modern(alice, "tools/list")
 
     assert (answer.status_code, result_of(answer)["error"]["data"]["reason"]) == (503, "not-ready")
-    assert [(event.reason, event.status) for event in stage.events] == [("not-ready", 503)]
-    assert "protect(server, guard)" in stage.events[0].detail
+    assert [(event.reason, event.status) for event in guarded_server.events] == [("not-ready", 503)]
+    assert "protect(server, guard)" in guarded_server.events[0].detail
     assert "protect" not in answer.text
 
 
@@ -193,11 +198,14 @@ async def test_a_guard_without_a_lifespan_refuses_requests_and_audits_the_reason
 async def test_a_guard_mounted_at_its_endpoint_logs_one_warning_with_a_hint(
     library: Any, web: Any
 ) -> None:
-    stage, server = Stage(), library.new()
-    web.mount("/mcp", library.protect(server, stage.guard))
+    guarded_server, server = GuardedServer(), library.new()
+    web.mount("/mcp", library.protect(server, guarded_server.guard))
 
     with capture_logs() as logged:
-        async with stage.serving(web), httpx2.AsyncClient(base_url=stage.base) as nobody:
+        async with (
+            guarded_server.serving(web),
+            httpx2.AsyncClient(base_url=guarded_server.base) as nobody,
+        ):
             redirected = await nobody.post("/mcp", json={})
             answers = [await nobody.post("/mcp/", json={}) for _ in range(2)]
             found = await nobody.get(f"{METADATA}/mcp")
@@ -222,8 +230,8 @@ async def test_a_guard_mounted_at_its_endpoint_logs_one_warning_with_a_hint(
 async def test_a_guard_reached_without_a_redirect_logs_no_warning(
     prefix: str | None, root_path: str
 ) -> None:
-    stage, server = Stage(path="/orders/mcp"), MCPServer("shop")
-    app: Any = with_sdk.protect(server, stage.guard)
+    guarded_server, server = GuardedServer(path="/orders/mcp"), MCPServer("shop")
+    app: Any = with_sdk.protect(server, guarded_server.guard)
     if prefix is not None:
         app = Starlette(routes=[Mount(prefix, app)])
 
@@ -232,7 +240,10 @@ async def test_a_guard_reached_without_a_redirect_logs_no_warning(
         await app({**scope, "root_path": root_path}, receive, send)
 
     with capture_logs() as logged:
-        async with stage.serving(behind), httpx2.AsyncClient(base_url=stage.base) as nobody:
+        async with (
+            guarded_server.serving(behind),
+            httpx2.AsyncClient(base_url=guarded_server.base) as nobody,
+        ):
             answer = await nobody.post("/orders/mcp", json={})
 
     assert (answer.status_code, logged) == (401, [])
@@ -244,19 +255,19 @@ async def test_a_server_that_cannot_start_is_audited_as_not_ready() -> None:
         raise OSError("no database")
         yield
 
-    stage = Stage()
+    guarded_server = GuardedServer()
     server = MCPServer("shop", lifespan=broken)
     add_tools(server, with_sdk.CurrentUser)
     web = FastAPI()
-    web.mount("/", with_sdk.protect(server, stage.guard))
+    web.mount("/", with_sdk.protect(server, guarded_server.guard))
 
-    async with stage.serving(web), stage.http("alice") as alice:
-        first = await stage.modern(alice, "tools/list")
-        second = await stage.modern(alice, "tools/list")
+    async with guarded_server.serving(web), guarded_server.http("alice") as alice:
+        first = await guarded_server.modern(alice, "tools/list")
+        second = await guarded_server.modern(alice, "tools/list")
 
     assert (first.status_code, second.status_code) == (503, 503)
-    assert {event.reason for event in stage.events} == {"not-ready"}
-    assert "no database" in stage.events[0].detail
+    assert {event.reason for event in guarded_server.events} == {"not-ready"}
+    assert "no database" in guarded_server.events[0].detail
     assert "no database" not in first.text
 
 
@@ -269,12 +280,15 @@ async def test_the_lifespan_of_a_server_does_not_run_as_the_first_caller() -> No
         yield
         seen.append("over")
 
-    stage = Stage()
+    guarded_server = GuardedServer()
     server = MCPServer("shop", lifespan=lifespan)
     add_tools(server, with_sdk.CurrentUser)
-    app = with_sdk.protect(server, stage.guard)
-    async with stage.serving(Starlette(routes=[Mount("/", app)])), stage.http("alice") as alice:
-        await stage.modern(alice, "tools/list")
+    app = with_sdk.protect(server, guarded_server.guard)
+    async with (
+        guarded_server.serving(Starlette(routes=[Mount("/", app)])),
+        guarded_server.http("alice") as alice,
+    ):
+        await guarded_server.modern(alice, "tools/list")
         others = [task for task in asyncio.all_tasks() if "ServerLifespan" in repr(task)]
 
     # As a server's event loop does when it closes.
@@ -286,10 +300,13 @@ async def test_the_lifespan_of_a_server_does_not_run_as_the_first_caller() -> No
 
 
 async def test_a_request_without_a_token_does_not_start_the_server() -> None:
-    stage, server = Stage(), MCPServer("shop")
-    app = with_sdk.protect(server, stage.guard)
+    guarded_server, server = GuardedServer(), MCPServer("shop")
+    app = with_sdk.protect(server, guarded_server.guard)
     web = Starlette(routes=[Mount("/", app)])
-    async with stage.serving(web), httpx2.AsyncClient(base_url=stage.base) as nobody:
+    async with (
+        guarded_server.serving(web),
+        httpx2.AsyncClient(base_url=guarded_server.base) as nobody,
+    ):
         answer = await nobody.post("/mcp", json={})
         assert server.session_manager._task_group is None
 
@@ -297,31 +314,31 @@ async def test_a_request_without_a_token_does_not_start_the_server() -> None:
 
 
 async def test_a_guard_refuses_to_start_when_another_server_has_its_path() -> None:
-    stage, ours, theirs = Stage(), MCPServer("ours"), MCPServer("theirs")
+    guarded_server, ours, theirs = GuardedServer(), MCPServer("ours"), MCPServer("theirs")
     web = FastAPI()
     web.mount("/ours", inside(ours))
     web.mount("/", inside(theirs))
 
-    answer = await started(with_sdk.protect(ours, stage.guard, app=web))
+    answer = await started(with_sdk.protect(ours, guarded_server.guard, app=web))
 
     assert answer["type"] == "lifespan.startup.failed"
     assert "does not serve this MCP server at '/mcp'" in answer["message"]
 
 
 async def test_a_second_mount_of_a_guarded_server_is_refused() -> None:
-    stage = Stage(options={"serve_other_paths": True})
+    guarded_server = GuardedServer(options={"serve_other_paths": True})
     server = MCPServer("shop")
     add_tools(server, with_sdk.CurrentUser)
     web = FastAPI()
     inner = inside(server)
     web.mount("/second", inner)
     web.mount("/", inner)
-    app = with_sdk.protect(server, stage.guard, app=web)
+    app = with_sdk.protect(server, guarded_server.guard, app=web)
 
-    async with stage.serving(app), stage.http("alice") as alice:
-        called = await stage.modern(alice, "tools/call", name="who", arguments={})
-        stage.resource = f"{stage.base}/second/mcp"
-        around = await stage.modern(alice, "tools/call", name="who", arguments={})
+    async with guarded_server.serving(app), guarded_server.http("alice") as alice:
+        called = await guarded_server.modern(alice, "tools/call", name="who", arguments={})
+        guarded_server.resource = f"{guarded_server.base}/second/mcp"
+        around = await guarded_server.modern(alice, "tools/call", name="who", arguments={})
 
     assert result_of(called)["result"]["content"][0]["text"] == "alice alice"
     assert "through its guard alone" in result_of(around)["error"]["message"]
@@ -337,17 +354,17 @@ async def test_a_guarded_mcp_server_is_reached_only_through_its_guard(mounted: b
         return caller.subject if caller else "nobody"
 
     policy = Policy(base=BASE.base, rules=server.rules)
-    stage = Stage(policy, options={"serve_other_paths": True})
+    guarded_server = GuardedServer(policy, options={"serve_other_paths": True})
     web = FastAPI()
     web.mount("/second", server.asgi)
     if mounted:
         web.mount("/mcp", server.asgi)
-    app = stage.guard.protect(web if mounted else server.in_front_of(web))
+    app = guarded_server.guard.protect(web if mounted else server.in_front_of(web))
 
-    async with stage.serving(app), stage.http("alice") as alice:
-        called = await stage.modern(alice, "tools/call", name="who", arguments={})
-        stage.resource = f"{stage.base}/second/mcp"
-        around = await stage.modern(alice, "tools/call", name="who", arguments={})
+    async with guarded_server.serving(app), guarded_server.http("alice") as alice:
+        called = await guarded_server.modern(alice, "tools/call", name="who", arguments={})
+        guarded_server.resource = f"{guarded_server.base}/second/mcp"
+        around = await guarded_server.modern(alice, "tools/call", name="who", arguments={})
 
     assert result_of(called)["result"]["content"][0]["text"] == "alice"
     assert around.status_code == 401
@@ -358,7 +375,7 @@ async def test_a_manual_session_manager_must_be_run_by_its_author() -> None:
         return ListToolsResult(tools=[Tool(name="a", input_schema={"type": "object"})])
 
     policy = Policy(base=BASE.base, rules={("tools/call", "a"): Rule(scopes={"shop:a"})})
-    stage = Stage(policy)
+    guarded_server = GuardedServer(policy)
 
     def made(*, runs: bool) -> Any:
         manager = StreamableHTTPSessionManager(app=Server[Any]("low", on_list_tools=tools))
@@ -371,10 +388,10 @@ async def test_a_manual_session_manager_must_be_run_by_its_author() -> None:
         web = Starlette(
             routes=[Mount("/mcp", app=manager.handle_request)], lifespan=lifespan if runs else None
         )
-        return with_sdk.protect(manager.app, stage.guard, app=web)
+        return with_sdk.protect(manager.app, guarded_server.guard, app=web)
 
-    async with stage.serving(made(runs=True)), stage.http("alice") as alice:
-        listed = await stage.modern(alice, "tools/list")
+    async with guarded_server.serving(made(runs=True)), guarded_server.http("alice") as alice:
+        listed = await guarded_server.modern(alice, "tools/list")
     answer = await started(made(runs=False))
 
     assert names(listed, "tools") == set()
@@ -384,16 +401,16 @@ async def test_a_manual_session_manager_must_be_run_by_its_author() -> None:
 
 async def test_several_guarded_servers_in_one_application_have_their_own_metadata() -> None:
     web = FastAPI()
-    stages = {}
+    guarded_servers = {}
     for name in ("orders", "billing"):
-        stage = stages[name] = Stage(path=f"/{name}/mcp")
+        guarded_server = guarded_servers[name] = GuardedServer(path=f"/{name}/mcp")
         library = LIBRARIES["fastmcp" if name == "billing" else "official-sdk"]
         server = library.new()
         server.tool(name=name)(requires()(_subject))
-        app = library.protect(server, stage.guard)
+        app = library.protect(server, guarded_server.guard)
         web.mount(f"/{name}", app)
         web.mount(f"{METADATA}/{name}", app)
-    orders, billing = stages["orders"], stages["billing"]
+    orders, billing = guarded_servers["orders"], guarded_servers["billing"]
 
     async with (
         orders.serving(web),

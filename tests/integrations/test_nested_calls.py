@@ -10,7 +10,7 @@ from mcp.server.mcpserver import Context, MCPServer
 from doorward.integrations.declared_rules import requires
 from doorward.integrations.mcp_sdk import protect
 from doorward.policy import Policy, Rule
-from tests.integrations.guarded_server import Stage
+from tests.integrations.guarded_server import GuardedServer
 from tests.integrations.test_tools_and_lists import result_of
 from tests.ledger import proves
 
@@ -77,9 +77,11 @@ def with_helpers(server: MCPServer[Any], other: MCPServer[Any]) -> MCPServer[Any
     return server
 
 
-async def call(stage: Stage, http: Any, tool: str, **arguments: str) -> dict[str, Any]:
+async def call(
+    guarded_server: GuardedServer, http: Any, tool: str, **arguments: str
+) -> dict[str, Any]:
     """Return the result of a tool."""
-    answer = await stage.modern(http, "tools/call", name=tool, arguments=arguments)
+    answer = await guarded_server.modern(http, "tools/call", name=tool, arguments=arguments)
     found: dict[str, Any] = result_of(answer)["result"]
     return found
 
@@ -99,20 +101,20 @@ async def call(stage: Stage, http: Any, tool: str, **arguments: str) -> dict[str
 )
 async def test_a_nested_call_is_checked_for_the_caller(tool: str, name: str, openly: str) -> None:
     ran: list[str] = []
-    stage = Stage(POLICY)
+    guarded_server = GuardedServer(POLICY)
     server = with_helpers(shop(ran), shop([]))
     async with (
-        stage.serving(protect(server, stage.guard)),
-        stage.http("alice") as alice,
-        stage.http("mia", "shop:admin") as mia,
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+        guarded_server.http("mia", "shop:admin") as mia,
     ):
-        refused = await call(stage, alice, tool, name=name)
-        await call(stage, alice, tool, name=openly)
-        await call(stage, mia, tool, name=name)
+        refused = await call(guarded_server, alice, tool, name=name)
+        await call(guarded_server, alice, tool, name=openly)
+        await call(guarded_server, mia, tool, name=name)
 
     assert refused["isError"] is True
     assert ran == [openly, *([] if "%" in name else [name])]
-    by_alice = [one for one in stage.events if one.subject == "alice"]
+    by_alice = [one for one in guarded_server.events if one.subject == "alice"]
     assert [(one.decision, one.name) for one in by_alice[:2]] == [
         ("refused", name),
         ("served", tool),
@@ -123,14 +125,14 @@ async def test_a_nested_call_is_checked_for_the_caller(tool: str, name: str, ope
 @proves("S197", "accepts", "one decision everywhere")
 @proves("S197", "refuses", "one decision everywhere")
 async def test_a_listing_tool_returns_only_what_its_caller_may_use() -> None:
-    stage = Stage(POLICY)
+    guarded_server = GuardedServer(POLICY)
     server = with_helpers(shop([]), shop([]))
     async with (
-        stage.serving(protect(server, stage.guard)),
-        stage.http("alice") as alice,
-        stage.http("mia", "shop:admin") as mia,
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+        guarded_server.http("mia", "shop:admin") as mia,
     ):
-        seen = [str(await call(stage, http, "everything")) for http in (alice, mia)]
+        seen = [str(await call(guarded_server, http, "everything")) for http in (alice, mia)]
 
     assert [one in seen[0] for one in SECRET] == [False] * len(SECRET)
     assert [one in seen[1] for one in SECRET] == [True] * len(SECRET)
@@ -139,12 +141,15 @@ async def test_a_listing_tool_returns_only_what_its_caller_may_use() -> None:
 
 async def test_calls_to_another_server_and_calls_without_a_caller_are_not_checked() -> None:
     ran: list[str] = []
-    stage = Stage(POLICY)
+    guarded_server = GuardedServer(POLICY)
     other = shop(ran, "other")
     server = with_helpers(shop(ran), other)
-    protect(other, Stage(POLICY).guard)
-    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
-        await call(stage, alice, "elsewhere", name="delete")
+    protect(other, GuardedServer(POLICY).guard)
+    async with (
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
+    ):
+        await call(guarded_server, alice, "elsewhere", name="delete")
     await server.call_tool("call", {"name": "delete"})
 
     assert ran == ["delete", "delete"]

@@ -27,7 +27,7 @@ from doorward.integrations.declared_rules import requires
 from doorward.integrations.fastmcp import GuardAuth
 from doorward.policy import Policy, Rule
 from tests.integrations.conftest import Library, add_tools
-from tests.integrations.guarded_server import Stage
+from tests.integrations.guarded_server import GuardedServer
 from tests.integrations.test_tools_and_lists import names, result_of
 from tests.net.http_server import listening
 
@@ -45,12 +45,12 @@ async def test_the_operators_policy_applies_to_calls_and_lists_of_a_low_level_se
         return CallToolResult(content=[TextContent(type="text", text=caller.subject)])
 
     rules = {("tools/call", "a"): Rule(), ("tools/call", "b"): Rule(scopes={"shop:b"})}
-    stage = Stage(Policy(base=Rule(scopes={"mcp:read"}), rules=rules))
+    guarded_server = GuardedServer(Policy(base=Rule(scopes={"mcp:read"}), rules=rules))
     server: Server[Any] = Server("low", on_list_tools=tools, on_call_tool=call)
-    app = with_sdk.protect(server, stage.guard)
+    app = with_sdk.protect(server, guarded_server.guard)
 
-    async with stage.serving(app), stage.http("alice") as alice:
-        for ask in (stage.modern, stage.legacy):
+    async with guarded_server.serving(app), guarded_server.http("alice") as alice:
+        for ask in (guarded_server.modern, guarded_server.legacy):
             called = await ask(alice, "tools/call", name="a", arguments={})
             refused = await ask(alice, "tools/call", name="b", arguments={})
             listed = await ask(alice, "tools/list")
@@ -59,7 +59,7 @@ async def test_the_operators_policy_applies_to_calls_and_lists_of_a_low_level_se
             assert names(listed, "tools") == {"a"}
 
 
-def mounted(library: Library, shop: Any, stage: Stage) -> Any:
+def mounted(library: Library, shop: Any, guarded_server: GuardedServer) -> Any:
     """Return an application that has the shop under /api, protected."""
     if library.name == "official-sdk":
         inner = shop.streamable_http_app()
@@ -71,13 +71,13 @@ def mounted(library: Library, shop: Any, stage: Stage) -> Any:
 
         web = FastAPI(lifespan=lifespan)
         web.mount("/api", inner)
-        return with_sdk.protect(shop, stage.guard, app=web)
+        return with_sdk.protect(shop, guarded_server.guard, app=web)
     if library.name == "fastmcp":
         inner = shop.http_app(path="/mcp", host_origin_protection=False)
         web = FastAPI(lifespan=inner.lifespan)
         web.mount("/api", inner)
-        return with_fastmcp.protect(shop, stage.guard, app=web)
-    shop.auth = GuardAuth(stage.guard)
+        return with_fastmcp.protect(shop, guarded_server.guard, app=web)
+    shop.auth = GuardAuth(guarded_server.guard)
     inner = shop.http_app(path="/mcp")
     routes = [*shop.auth.get_well_known_routes(), Mount("/api", inner)]
     return Starlette(routes=routes, lifespan=inner.lifespan)
@@ -87,29 +87,33 @@ def mounted(library: Library, shop: Any, stage: Stage) -> Any:
 async def test_a_server_mounted_under_a_prefix_has_its_metadata_at_the_root(
     library: Library, shop: Any, path: str
 ) -> None:
-    stage = Stage(path="/api/mcp")
-    app = mounted(library, shop, stage)
-    async with stage.serving(app), stage.http("alice") as alice, httpx2.AsyncClient() as nobody:
+    guarded_server = GuardedServer(path="/api/mcp")
+    app = mounted(library, shop, guarded_server)
+    async with (
+        guarded_server.serving(app),
+        guarded_server.http("alice") as alice,
+        httpx2.AsyncClient() as nobody,
+    ):
         if library.name != "fastmcp-auth":
             # Starlette redirects the slash before it comes to what is mounted.
-            stage.resource = stage.base + path
-        called = await stage.modern(alice, "tools/call", name="who", arguments={})
-        refused = await stage.modern(alice, "tools/call", name="refund", arguments={})
-        challenged = await nobody.post(stage.resource, json={})
+            guarded_server.resource = guarded_server.base + path
+        called = await guarded_server.modern(alice, "tools/call", name="who", arguments={})
+        refused = await guarded_server.modern(alice, "tools/call", name="refund", arguments={})
+        challenged = await nobody.post(guarded_server.resource, json={})
         named = challenged.headers["www-authenticate"].split('resource_metadata="')[1].split('"')[0]
         found = await nobody.get(named)
 
     assert result_of(called)["result"]["content"][0]["text"] == "alice alice"
     assert (refused.status_code, challenged.status_code) == (403, 401)
-    assert named == f"{stage.base}{METADATA}/api/mcp"
-    assert found.json()["resource"] == f"{stage.base}/api/mcp"
+    assert named == f"{guarded_server.base}{METADATA}/api/mcp"
+    assert found.json()["resource"] == f"{guarded_server.base}/api/mcp"
 
 
 async def test_an_application_can_mount_the_protected_server() -> None:
-    stage = Stage(path="/api/mcp")
+    guarded_server = GuardedServer(path="/api/mcp")
     server = MCPServer("shop")
     add_tools(server, with_sdk.CurrentUser)
-    door = with_sdk.protect(server, stage.guard)
+    door = with_sdk.protect(server, guarded_server.guard)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
@@ -118,8 +122,8 @@ async def test_an_application_can_mount_the_protected_server() -> None:
 
     web = FastAPI(lifespan=lifespan)
     web.mount("/api", door)
-    async with stage.serving(web), stage.http("alice") as alice:
-        called = await stage.modern(alice, "tools/call", name="who", arguments={})
+    async with guarded_server.serving(web), guarded_server.http("alice") as alice:
+        called = await guarded_server.modern(alice, "tools/call", name="who", arguments={})
 
     assert result_of(called)["result"]["content"][0]["text"] == "alice alice"
 
@@ -128,18 +132,18 @@ async def test_only_the_hosts_and_origins_of_the_guard_are_allowed(
     library: Library, shop: Any
 ) -> None:
     options = {"allowed_hosts": ["shop.internal"], "allowed_origins": ["https://app.example"]}
-    stage = Stage(options=options)
+    guarded_server = GuardedServer(options=options)
     async with (
-        stage.serving(library.protect(shop, stage.guard)),
-        stage.http("alice") as alice,
+        guarded_server.serving(library.protect(shop, guarded_server.guard)),
+        guarded_server.http("alice") as alice,
     ):
         call: dict[str, Any] = {"name": "who", "arguments": {}}
         alice.headers.update({"host": "shop.internal", "origin": "https://app.example"})
-        ours = await stage.modern(alice, "tools/call", **call)
+        ours = await guarded_server.modern(alice, "tools/call", **call)
         alice.headers.update({"host": "evil.example"})
-        strange_host = await stage.modern(alice, "tools/call", **call)
+        strange_host = await guarded_server.modern(alice, "tools/call", **call)
         alice.headers.update({"host": "shop.internal", "origin": "https://evil.example"})
-        strange_origin = await stage.modern(alice, "tools/call", **call)
+        strange_origin = await guarded_server.modern(alice, "tools/call", **call)
 
     assert ours.status_code == 200
     assert ours.headers["access-control-allow-origin"] == "https://app.example"
@@ -149,23 +153,28 @@ async def test_only_the_hosts_and_origins_of_the_guard_are_allowed(
 
 
 async def test_as_an_auth_provider_the_guard_is_the_outermost_middleware(
-    stage: Stage,
+    guarded_server: GuardedServer,
 ) -> None:
-    server: FastMCP[Any] = FastMCP("shop", auth=GuardAuth(stage.guard))
+    server: FastMCP[Any] = FastMCP("shop", auth=GuardAuth(guarded_server.guard))
     app = server.http_app()
-    async with stage.serving(app), httpx2.AsyncClient(base_url=stage.base) as http:
+    async with (
+        guarded_server.serving(app),
+        httpx2.AsyncClient(base_url=guarded_server.base) as http,
+    ):
         assert isinstance(app.middleware_stack, GuardMiddleware)
         metadata = await http.get(f"{METADATA}/mcp")
         stranger = await http.post("/mcp", headers={"host": "evil.example"}, json={})
 
-    assert metadata.json()["resource"] == stage.resource
+    assert metadata.json()["resource"] == guarded_server.resource
     assert stranger.json()["error"]["data"]["reason"] == "host-refused"
 
 
-async def test_the_fastmcp_run_method_serves_behind_the_guard(stage: Stage) -> None:
+async def test_the_fastmcp_run_method_serves_behind_the_guard(
+    guarded_server: GuardedServer,
+) -> None:
     import asyncio
 
-    server: FastMCP[Any] = FastMCP("shop", auth=GuardAuth(stage.guard))
+    server: FastMCP[Any] = FastMCP("shop", auth=GuardAuth(guarded_server.guard))
 
     @server.tool
     @requires()
@@ -174,16 +183,16 @@ async def test_the_fastmcp_run_method_serves_behind_the_guard(stage: Stage) -> N
         caller = current_identity()
         return caller.subject if caller else "nobody"
 
-    listener = listening(stage.port)
+    listener = listening(guarded_server.port)
     running = asyncio.create_task(
         server.run_http_async(
             show_banner=False, sockets=[listener], uvicorn_config={"log_config": None}
         )
     )
     try:
-        async with stage.http("alice") as alice, httpx2.AsyncClient() as nobody:
-            called = await stage.modern(alice, "tools/call", name="who", arguments={})
-            refused = await nobody.post(stage.resource, json={})
+        async with guarded_server.http("alice") as alice, httpx2.AsyncClient() as nobody:
+            called = await guarded_server.modern(alice, "tools/call", name="who", arguments={})
+            refused = await nobody.post(guarded_server.resource, json={})
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -193,8 +202,8 @@ async def test_the_fastmcp_run_method_serves_behind_the_guard(stage: Stage) -> N
     assert refused.status_code == 401
 
 
-def test_an_auth_provider_with_another_path_is_refused(stage: Stage) -> None:
-    server: FastMCP[Any] = FastMCP("shop", auth=GuardAuth(stage.guard))
+def test_an_auth_provider_with_another_path_is_refused(guarded_server: GuardedServer) -> None:
+    server: FastMCP[Any] = FastMCP("shop", auth=GuardAuth(guarded_server.guard))
 
     with pytest.raises(ConfigurationError) as refused:
         server.http_app(path="/tools")
@@ -203,9 +212,9 @@ def test_an_auth_provider_with_another_path_is_refused(stage: Stage) -> None:
     assert "'/mcp'" in refused.value.hint
 
 
-def test_a_server_that_is_not_mounted_is_refused(stage: Stage) -> None:
+def test_a_server_that_is_not_mounted_is_refused(guarded_server: GuardedServer) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        with_sdk.protect(MCPServer("shop"), stage.guard, app=FastAPI())
+        with_sdk.protect(MCPServer("shop"), guarded_server.guard, app=FastAPI())
 
     assert refused.value.reason == "not-mounted"
 
@@ -218,9 +227,12 @@ async def test_a_custom_route_is_open_only_when_the_guard_allows_its_path(
 
     for path in ("/health", "/secret"):
         shop.custom_route(path, methods=["GET"])(health)
-    stage = Stage(options={"open_paths": ["/health"]})
-    app = library.protect(shop, stage.guard)
-    async with stage.serving(app), httpx2.AsyncClient(base_url=stage.base) as nobody:
+    guarded_server = GuardedServer(options={"open_paths": ["/health"]})
+    app = library.protect(shop, guarded_server.guard)
+    async with (
+        guarded_server.serving(app),
+        httpx2.AsyncClient(base_url=guarded_server.base) as nobody,
+    ):
         well = await nobody.get("/health")
         refused = await nobody.get("/secret")
 

@@ -10,7 +10,7 @@ import pytest
 from doorward import Guard, McpServer, Policy, Rule
 from doorward.errors import ConfigurationError
 from doorward.integrations.declared_rules import requires
-from tests.integrations.guarded_server import Stage
+from tests.integrations.guarded_server import GuardedServer
 from tests.integrations.test_tools_and_lists import result_of
 from tests.ledger import proves
 
@@ -90,11 +90,15 @@ each_server = pytest.mark.parametrize("build", [official_sdk, fastmcp, own])
 @each_server
 async def test_a_template_and_a_rule_for_one_uri_are_served(build: Build) -> None:
     ran: list[str] = []
-    stage = Stage(policy=POLICY)
-    app = build(stage.guard, ran)
-    async with stage.serving(app), stage.http("bob") as bob, stage.http("root", "admin") as root:
+    guarded_server = GuardedServer(policy=POLICY)
+    app = build(guarded_server.guard, ran)
+    async with (
+        guarded_server.serving(app),
+        guarded_server.http("bob") as bob,
+        guarded_server.http("root", "admin") as root,
+    ):
         for http, uri in ((bob, "files://menu.txt"), (root, "files://salaries.txt")):
-            answer = await stage.modern(http, "resources/read", uri=uri)
+            answer = await guarded_server.modern(http, "resources/read", uri=uri)
             assert result_of(answer)["result"]["contents"]
 
     assert ran == ["menu.txt", "salaries.txt"]
@@ -104,7 +108,7 @@ async def test_a_template_and_a_rule_for_one_uri_are_served(build: Build) -> Non
 @each_server
 async def test_no_uri_spelling_bypasses_the_rule_of_a_resource(build: Build) -> None:
     ran: list[str] = []
-    stage = Stage(policy=POLICY)
+    guarded_server = GuardedServer(policy=POLICY)
     uris = [
         *("files://salaries.txt", "files://s%61laries.txt", "files://salaries%2Etxt"),
         *("FILES://salaries.txt", "files://salaries.txt?", "files://salaries.txt?x=1"),
@@ -114,9 +118,13 @@ async def test_no_uri_spelling_bypasses_the_rule_of_a_resource(build: Build) -> 
         *("files:///salaries.txt", "files://x%2F..%2Fsalaries.txt", "files://{name}"),
         *("docs://a/b", "docs://a%2Fb", "docs://"),
     ]
-    async with stage.serving(build(stage.guard, ran)), stage.http("bob") as bob:
+    async with (
+        guarded_server.serving(build(guarded_server.guard, ran)),
+        guarded_server.http("bob") as bob,
+    ):
         statuses = [
-            (await stage.modern(bob, "resources/read", uri=uri)).status_code for uri in uris
+            (await guarded_server.modern(bob, "resources/read", uri=uri)).status_code
+            for uri in uris
         ]
 
     assert ran == []
@@ -137,7 +145,7 @@ def test_an_sdk_resource_whose_uri_is_not_normal_is_refused_at_start_up(uri: str
     else:
         server.add_resource(TextResource(uri=uri, name="salaries", text="1"))
     with pytest.raises(ConfigurationError) as refusal:
-        protect(server, Stage(policy=POLICY).guard)
+        protect(server, GuardedServer(policy=POLICY).guard)
 
     assert refusal.value.reason == "uri-not-normal"
 
@@ -158,14 +166,18 @@ async def test_the_rule_of_an_sdk_template_with_query_variables_applies() -> Non
         ran.append(name)
         return name
 
-    stage = Stage(policy=Policy(base=Rule("mcp:read"), rules={("resources/read", "files://{name}"): Rule("admin")}))  # fmt: skip
-    app = protect(server, stage.guard)
-    async with stage.serving(app), stage.http("bob") as bob, stage.http("root", "admin") as root:
+    guarded_server = GuardedServer(policy=Policy(base=Rule("mcp:read"), rules={("resources/read", "files://{name}"): Rule("admin")}))  # fmt: skip
+    app = protect(server, guarded_server.guard)
+    async with (
+        guarded_server.serving(app),
+        guarded_server.http("bob") as bob,
+        guarded_server.http("root", "admin") as root,
+    ):
         for uri in ("files://a", "files://a?page=2", "files://a?page=2&x=1"):
-            refused = await stage.modern(bob, "resources/read", uri=uri)
+            refused = await guarded_server.modern(bob, "resources/read", uri=uri)
             assert refused.status_code == 403
-        await stage.modern(root, "resources/read", uri="files://a?page=2")
-        listed = await stage.modern(root, "resources/templates/list")
+        await guarded_server.modern(root, "resources/read", uri="files://a?page=2")
+        listed = await guarded_server.modern(root, "resources/templates/list")
 
     assert ran == ["a"]
     (template,) = result_of(listed)["result"]["resourceTemplates"]

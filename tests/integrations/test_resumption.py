@@ -11,7 +11,7 @@ from mcp_types import JSONRPCMessage
 from doorward.integrations.declared_rules import requires
 from doorward.integrations.mcp_sdk import protect
 from tests.integrations.conftest import Library
-from tests.integrations.guarded_server import ACCEPT, HELLO, Stage
+from tests.integrations.guarded_server import ACCEPT, HELLO, GuardedServer
 from tests.ledger import proves
 
 # mypy: disable-error-code="untyped-decorator"
@@ -38,27 +38,27 @@ class Counted(EventStore):
         return stream_id
 
 
-async def session(stage: Stage, http: httpx2.AsyncClient) -> dict[str, str]:
+async def session(guarded_server: GuardedServer, http: httpx2.AsyncClient) -> dict[str, str]:
     """Return the headers of a new session."""
-    opened = await stage.send(http, "initialize", **HELLO)
+    opened = await guarded_server.send(http, "initialize", **HELLO)
     headers = {
         "mcp-protocol-version": "2025-11-25",
         "mcp-session-id": opened.headers["mcp-session-id"],
     }
     told = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-    await http.post(stage.resource, json=told, headers={**ACCEPT, **headers})
+    await http.post(guarded_server.resource, json=told, headers={**ACCEPT, **headers})
     return headers
 
 
 async def replayed(
-    stage: Stage, http: httpx2.AsyncClient, headers: dict[str, str], last: int
+    guarded_server: GuardedServer, http: httpx2.AsyncClient, headers: dict[str, str], last: int
 ) -> str:
     """Return what a session is sent after an event, up to the first answer or the end."""
     asked = {**headers, "accept": "text/event-stream", "last-event-id": str(last)}
     text = ""
     async with (
         asyncio.timeout(10),
-        http.stream("GET", stage.resource, headers=asked) as answer,
+        http.stream("GET", guarded_server.resource, headers=asked) as answer,
     ):
         async for part in answer.aiter_text():
             text += part
@@ -70,22 +70,22 @@ async def replayed(
 @proves("S142", "accepts", "foreign sessions and handles")
 @proves("S142", "refuses", "foreign sessions and handles")
 async def test_an_event_is_not_replayed_to_another_session(
-    library: Library, shop: Any, stage: Stage
+    library: Library, shop: Any, guarded_server: GuardedServer
 ) -> None:
     store = Counted()
     async with (
-        stage.serving(library.protect(shop, stage.guard, event_store=store)),
-        stage.http("mia", "shop:refund", roles=("manager",)) as mia,
-        stage.http("alice") as alice,
+        guarded_server.serving(library.protect(shop, guarded_server.guard, event_store=store)),
+        guarded_server.http("mia", "shop:refund", roles=("manager",)) as mia,
+        guarded_server.http("alice") as alice,
     ):
-        own = await session(stage, mia)
+        own = await session(guarded_server, mia)
         call = {"name": "refund", "arguments": {"order": "7"}}
         before = len(store.kept)
-        answer = await stage.send(mia, "tools/call", headers=own, **call)
-        again = await replayed(stage, mia, own, before + 1)
-        other = await session(stage, alice)
+        answer = await guarded_server.send(mia, "tools/call", headers=own, **call)
+        again = await replayed(guarded_server, mia, own, before + 1)
+        other = await session(guarded_server, alice)
         # All requests have the same id, and so have their streams.
-        told = [await replayed(stage, alice, other, last) for last in (before, before + 1)]
+        told = [await replayed(guarded_server, alice, other, last) for last in (before, before + 1)]
 
     assert "refunded 7" in answer.text
     assert "refunded 7" in again
@@ -94,7 +94,7 @@ async def test_an_event_is_not_replayed_to_another_session(
 
 @proves("S142", "refuses", "foreign sessions and handles")
 async def test_a_mounted_server_does_not_replay_events_to_another_session(
-    stage: Stage,
+    guarded_server: GuardedServer,
 ) -> None:
     server, store = MCPServer("shop"), Counted()
 
@@ -105,15 +105,17 @@ async def test_a_mounted_server_does_not_replay_events_to_another_session(
 
     app = server.streamable_http_app(event_store=store)
     async with (
-        stage.serving(protect(server, stage.guard, app=app)),
-        stage.http("mia", "shop:refund") as mia,
-        stage.http("alice") as alice,
+        guarded_server.serving(protect(server, guarded_server.guard, app=app)),
+        guarded_server.http("mia", "shop:refund") as mia,
+        guarded_server.http("alice") as alice,
     ):
-        own = await session(stage, mia)
-        answer = await stage.send(mia, "tools/call", headers=own, name="refund", arguments={})
+        own = await session(guarded_server, mia)
+        answer = await guarded_server.send(
+            mia, "tools/call", headers=own, name="refund", arguments={}
+        )
         last = len(store.kept) - 1
-        other = await session(stage, alice)
-        told = await replayed(stage, alice, other, last)
+        other = await session(guarded_server, alice)
+        told = await replayed(guarded_server, alice, other, last)
 
     assert "refunded" in answer.text
     assert "refunded" not in told

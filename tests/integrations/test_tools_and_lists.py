@@ -11,7 +11,7 @@ import pytest
 from doorward.integrations.declared_rules import requires
 from doorward.policy import Policy, Rule
 from tests.integrations.conftest import Library
-from tests.integrations.guarded_server import Stage
+from tests.integrations.guarded_server import GuardedServer
 
 FORMS = pytest.mark.parametrize("json_response", [True, False], ids=["json", "sse"])
 REVISIONS = pytest.mark.parametrize("revision", ["modern", "legacy"])
@@ -35,11 +35,11 @@ def names(answer: httpx2.Response, member: str, name: str = "name") -> set[str]:
 @FORMS
 @REVISIONS
 async def test_a_missing_scope_is_a_403_with_all_required_scopes(
-    library: Library, shop: Any, stage: Stage, revision: str, json_response: bool
+    library: Library, shop: Any, guarded_server: GuardedServer, revision: str, json_response: bool
 ) -> None:
-    app = library.protect(shop, stage.guard, json_response=json_response)
-    async with stage.serving(app), stage.http("alice") as http:
-        ask = getattr(stage, revision)
+    app = library.protect(shop, guarded_server.guard, json_response=json_response)
+    async with guarded_server.serving(app), guarded_server.http("alice") as http:
+        ask = getattr(guarded_server, revision)
         refused = await ask(http, "tools/call", name="refund", arguments={"order": "7"})
         served = await ask(http, "tools/call", name="who", arguments={})
 
@@ -48,22 +48,22 @@ async def test_a_missing_scope_is_a_403_with_all_required_scopes(
     assert 'scope="mcp:read shop:refund"' in refused.headers["www-authenticate"]
     assert served.status_code == 200
     assert result_of(served)["result"]["content"][0]["text"] == "alice alice"
-    assert {event.reason for event in stage.events} >= {"allowed", "scope-missing"}
+    assert {event.reason for event in guarded_server.events} >= {"allowed", "scope-missing"}
 
 
 @FORMS
 @REVISIONS
 async def test_a_missing_role_is_a_403_without_a_challenge(
-    library: Library, shop: Any, stage: Stage, revision: str, json_response: bool
+    library: Library, shop: Any, guarded_server: GuardedServer, revision: str, json_response: bool
 ) -> None:
-    app = library.protect(shop, stage.guard, json_response=json_response)
+    app = library.protect(shop, guarded_server.guard, json_response=json_response)
     call: dict[str, Any] = {"name": "refund", "arguments": {"order": "7"}}
     async with (
-        stage.serving(app),
-        stage.http("mia", "shop:refund", roles=("manager",)) as mia,
-        stage.http("bob", "shop:refund", roles=("clerk",)) as bob,
+        guarded_server.serving(app),
+        guarded_server.http("mia", "shop:refund", roles=("manager",)) as mia,
+        guarded_server.http("bob", "shop:refund", roles=("clerk",)) as bob,
     ):
-        ask = getattr(stage, revision)
+        ask = getattr(guarded_server, revision)
         served = await ask(mia, "tools/call", **call)
         refused = await ask(bob, "tools/call", **call)
 
@@ -75,11 +75,11 @@ async def test_a_missing_role_is_a_403_without_a_challenge(
 
 @REVISIONS
 async def test_rules_apply_to_prompts_and_resources(
-    library: Library, shop: Any, stage: Stage, revision: str
+    library: Library, shop: Any, guarded_server: GuardedServer, revision: str
 ) -> None:
-    app = library.protect(shop, stage.guard)
-    async with stage.serving(app), stage.http("alice") as alice:
-        ask = getattr(stage, revision)
+    app = library.protect(shop, guarded_server.guard)
+    async with guarded_server.serving(app), guarded_server.http("alice") as alice:
+        ask = getattr(guarded_server, revision)
         hello = await ask(alice, "prompts/get", name="hello")
         apology = await ask(alice, "prompts/get", name="apology", arguments={"order": "7"})
         prices = await ask(alice, "resources/read", uri="shop://prices")
@@ -92,12 +92,15 @@ async def test_rules_apply_to_prompts_and_resources(
 
 
 async def test_a_tool_without_any_rule_is_refused_and_not_listed(
-    library: Library, shop: Any, stage: Stage
+    library: Library, shop: Any, guarded_server: GuardedServer
 ) -> None:
-    app = library.protect(shop, stage.guard)
-    async with stage.serving(app), stage.http("mia", "shop:refund", roles=("manager",)) as mia:
-        refused = await stage.modern(mia, "tools/call", name="forgotten", arguments={})
-        listed = await stage.modern(mia, "tools/list")
+    app = library.protect(shop, guarded_server.guard)
+    async with (
+        guarded_server.serving(app),
+        guarded_server.http("mia", "shop:refund", roles=("manager",)) as mia,
+    ):
+        refused = await guarded_server.modern(mia, "tools/call", name="forgotten", arguments={})
+        listed = await guarded_server.modern(mia, "tools/list")
 
     assert refused.status_code == 400
     assert result_of(refused)["error"]["data"]["reason"] == "unknown-operation"
@@ -105,16 +108,16 @@ async def test_a_tool_without_any_rule_is_refused_and_not_listed(
 
 
 async def test_a_tool_added_later_is_refused_without_a_rule(
-    library: Library, shop: Any, stage: Stage
+    library: Library, shop: Any, guarded_server: GuardedServer
 ) -> None:
     async def late() -> str:
         """Come late."""
         return "late"
 
-    app = library.protect(shop, stage.guard)
-    async with stage.serving(app), stage.http("alice") as alice:
+    app = library.protect(shop, guarded_server.guard)
+    async with guarded_server.serving(app), guarded_server.http("alice") as alice:
         shop.tool()(late)
-        unruled = await stage.modern(alice, "tools/call", name="late", arguments={})
+        unruled = await guarded_server.modern(alice, "tools/call", name="late", arguments={})
 
         @shop.tool()
         @requires(scopes={"shop:late"})
@@ -122,7 +125,7 @@ async def test_a_tool_added_later_is_refused_without_a_rule(
             """Come even later."""
             return "later"
 
-        ruled = await stage.modern(alice, "tools/call", name="later", arguments={})
+        ruled = await guarded_server.modern(alice, "tools/call", name="later", arguments={})
 
     assert (unruled.status_code, ruled.status_code) == (400, 403)
     assert 'scope="mcp:read shop:late"' in ruled.headers["www-authenticate"]
@@ -130,9 +133,9 @@ async def test_a_tool_added_later_is_refused_without_a_rule(
 
 @REVISIONS
 async def test_lists_contain_only_what_the_caller_may_use(
-    library: Library, shop: Any, stage: Stage, revision: str
+    library: Library, shop: Any, guarded_server: GuardedServer, revision: str
 ) -> None:
-    app = library.protect(shop, stage.guard)
+    app = library.protect(shop, guarded_server.guard)
     everything: tuple[tuple[str, str, str], ...] = (
         ("tools/list", "tools", "name"),
         ("prompts/list", "prompts", "name"),
@@ -141,13 +144,13 @@ async def test_lists_contain_only_what_the_caller_may_use(
     )
     seen: dict[str, list[set[str]]] = {}
     async with (
-        stage.serving(app),
-        stage.http("alice") as alice,
-        stage.http("mia", "shop:refund", roles=("manager",)) as mia,
+        guarded_server.serving(app),
+        guarded_server.http("alice") as alice,
+        guarded_server.http("mia", "shop:refund", roles=("manager",)) as mia,
     ):
         for method, member, name in everything:
             for http in (alice, mia):
-                answer = await getattr(stage, revision)(http, method)
+                answer = await getattr(guarded_server, revision)(http, method)
                 seen.setdefault(method, []).append(names(answer, member, name))
                 assert result_of(answer)["result"].get("cacheScope", "private") == "private"
 
@@ -162,12 +165,14 @@ async def test_the_operators_policy_and_the_authors_rule_must_both_be_met(
     library: Library, shop: Any
 ) -> None:
     rules = {("tools/call", "who"): Rule(scopes={"shop:staff"}), ("tools/call", "*"): Rule()}
-    stage = Stage(Policy(base=Rule(scopes={"mcp:read"}), rules=rules))
-    app = library.protect(shop, stage.guard)
-    async with stage.serving(app), stage.http("alice") as alice:
-        who = await stage.modern(alice, "tools/call", name="who", arguments={})
-        refund = await stage.modern(alice, "tools/call", name="refund", arguments={"order": "7"})
-        forgotten = await stage.modern(alice, "tools/call", name="forgotten", arguments={})
+    guarded_server = GuardedServer(Policy(base=Rule(scopes={"mcp:read"}), rules=rules))
+    app = library.protect(shop, guarded_server.guard)
+    async with guarded_server.serving(app), guarded_server.http("alice") as alice:
+        who = await guarded_server.modern(alice, "tools/call", name="who", arguments={})
+        refund = await guarded_server.modern(
+            alice, "tools/call", name="refund", arguments={"order": "7"}
+        )
+        forgotten = await guarded_server.modern(alice, "tools/call", name="forgotten", arguments={})
 
     assert 'scope="mcp:read shop:staff"' in who.headers["www-authenticate"]
     # The operator's rule for all tools does not loosen what the author wrote for one.
@@ -178,23 +183,30 @@ async def test_the_operators_policy_and_the_authors_rule_must_both_be_met(
 async def test_a_broad_scope_includes_the_narrow_scope_of_a_tool(
     library: Library, shop: Any
 ) -> None:
-    stage = Stage(Policy(base=Rule(scopes={"mcp:read"}), hierarchy={"shop:admin": {"shop:refund"}}))
-    app = library.protect(shop, stage.guard)
-    async with stage.serving(app), stage.http("mia", "shop:admin", roles=("manager",)) as mia:
-        refund = await stage.modern(mia, "tools/call", name="refund", arguments={"order": "7"})
-        listed = await stage.modern(mia, "tools/list")
+    guarded_server = GuardedServer(
+        Policy(base=Rule(scopes={"mcp:read"}), hierarchy={"shop:admin": {"shop:refund"}})
+    )
+    app = library.protect(shop, guarded_server.guard)
+    async with (
+        guarded_server.serving(app),
+        guarded_server.http("mia", "shop:admin", roles=("manager",)) as mia,
+    ):
+        refund = await guarded_server.modern(
+            mia, "tools/call", name="refund", arguments={"order": "7"}
+        )
+        listed = await guarded_server.modern(mia, "tools/list")
 
     assert result_of(refund)["result"]["content"][0]["text"] == "refunded 7"
     assert "refund" in names(listed, "tools")
 
 
 async def test_the_metadata_lists_the_scopes_of_the_authors(
-    library: Library, shop: Any, stage: Stage
+    library: Library, shop: Any, guarded_server: GuardedServer
 ) -> None:
-    app = library.protect(shop, stage.guard)
-    async with stage.serving(app), httpx2.AsyncClient() as http:
-        found = await http.get(f"{stage.base}/.well-known/oauth-protected-resource/mcp")
-        challenged = await http.post(stage.resource, json={})
+    app = library.protect(shop, guarded_server.guard)
+    async with guarded_server.serving(app), httpx2.AsyncClient() as http:
+        found = await http.get(f"{guarded_server.base}/.well-known/oauth-protected-resource/mcp")
+        challenged = await http.post(guarded_server.resource, json={})
 
     assert found.json()["scopes_supported"] == ["mcp:read", "shop:refund"]
     assert challenged.status_code == 401

@@ -19,7 +19,7 @@ from doorward.mcp_server import McpServer
 from doorward.mcp_server.features.tasks import EXTENSION
 from doorward.policy import Policy, Rule
 from tests.integrations.conftest import Library
-from tests.integrations.guarded_server import ACCEPT, HELLO, META, Stage
+from tests.integrations.guarded_server import ACCEPT, HELLO, META, GuardedServer
 from tests.integrations.test_tools_and_lists import REVISIONS, result_of
 from tests.ledger import proves
 from tests.net.http_server import TRUSTS_NOBODY
@@ -31,15 +31,15 @@ TASKS: dict[str, Any] = {
 
 
 @asynccontextmanager
-async def alices(stage: Stage) -> AsyncIterator[list[httpx2.AsyncClient]]:
-    """Yield an HTTP client of alice for each issuer of ``stage``; all else is the same."""
+async def alices(guarded_server: GuardedServer) -> AsyncIterator[list[httpx2.AsyncClient]]:
+    """Yield an HTTP client of alice for each issuer of ``guarded_server``; all else is the same."""
     clients = [
         httpx2.AsyncClient(
             headers={"authorization": f"Bearer {mint.mint('alice', scopes={'mcp:read'})}"},
             timeout=20,
             verify=TRUSTS_NOBODY,
         )
-        for mint in stage.mints.values()
+        for mint in guarded_server.mints.values()
     ]
     try:
         yield clients
@@ -48,9 +48,11 @@ async def alices(stage: Stage) -> AsyncIterator[list[httpx2.AsyncClient]]:
             await client.aclose()
 
 
-async def tool(stage: Stage, http: httpx2.AsyncClient, name: str, **arguments: Any) -> Any:
+async def tool(
+    guarded_server: GuardedServer, http: httpx2.AsyncClient, name: str, **arguments: Any
+) -> Any:
     """Return what a tool answers."""
-    answer = await stage.modern(http, "tools/call", name=name, arguments=arguments)
+    answer = await guarded_server.modern(http, "tools/call", name=name, arguments=arguments)
     return result_of(answer)["result"]["content"][0]["text"]
 
 
@@ -59,18 +61,21 @@ async def tool(stage: Stage, http: httpx2.AsyncClient, name: str, **arguments: A
 async def test_the_same_subject_of_another_issuer_cannot_use_a_session(
     library: Library, shop: Any
 ) -> None:
-    stage = Stage(issuers=(A, B))
-    async with stage.serving(library.protect(shop, stage.guard)), alices(stage) as (mine, theirs):
-        opened = await stage.send(mine, "initialize", **HELLO)
+    guarded_server = GuardedServer(issuers=(A, B))
+    async with (
+        guarded_server.serving(library.protect(shop, guarded_server.guard)),
+        alices(guarded_server) as (mine, theirs),
+    ):
+        opened = await guarded_server.send(mine, "initialize", **HELLO)
         session = {
             "mcp-session-id": opened.headers["mcp-session-id"],
             "mcp-protocol-version": "2025-11-25",
         }
         told = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-        await mine.post(stage.resource, json=told, headers={**ACCEPT, **session})
+        await mine.post(guarded_server.resource, json=told, headers={**ACCEPT, **session})
         call: dict[str, Any] = {"name": "who", "arguments": {}}
-        stolen = await stage.send(theirs, "tools/call", headers=session, **call)
-        own = await stage.send(mine, "tools/call", headers=session, **call)
+        stolen = await guarded_server.send(theirs, "tools/call", headers=session, **call)
+        own = await guarded_server.send(mine, "tools/call", headers=session, **call)
 
     assert stolen.status_code == 404
     assert result_of(own)["result"]["content"][0]["text"] == "alice alice"
@@ -92,10 +97,13 @@ async def test_the_same_subject_of_another_issuer_cannot_read_the_fastmcp_user_s
     async def kept(session: UserSession) -> str:
         return str(await session.get("fact", "nothing"))
 
-    stage = Stage(issuers=(A, B))
-    async with stage.serving(protect(server, stage.guard)), alices(stage) as (mine, theirs):
-        await tool(stage, mine, "keep", fact="mine")
-        seen = [await tool(stage, one, "kept") for one in (mine, theirs)]
+    guarded_server = GuardedServer(issuers=(A, B))
+    async with (
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        alices(guarded_server) as (mine, theirs),
+    ):
+        await tool(guarded_server, mine, "keep", fact="mine")
+        seen = [await tool(guarded_server, one, "kept") for one in (mine, theirs)]
 
     assert seen == ["mine", "nothing"]
 
@@ -120,18 +128,18 @@ async def test_a_chosen_session_id_does_not_expose_the_state_of_another_caller(
     async def kept(ctx: Context) -> str:
         return f"{await ctx.get_state('fact')}"
 
-    stage = Stage(issuers=(A, B))
-    app = protect(server, stage.guard, stateless_http=stateless)
-    async with stage.serving(app), alices(stage) as (mine, theirs):
+    guarded_server = GuardedServer(issuers=(A, B))
+    app = protect(server, guarded_server.guard, stateless_http=stateless)
+    async with guarded_server.serving(app), alices(guarded_server) as (mine, theirs):
         asked = []
         for http, name in ((mine, "keep"), (theirs, "kept")):
             http.headers["mcp-session-id"] = "chosen"
             call: dict[str, Any] = {"name": name, "arguments": {}}
             headers = {"mcp-protocol-version": "2025-11-25"}
             asked.append(
-                await stage.modern(http, "tools/call", **call)
+                await guarded_server.modern(http, "tools/call", **call)
                 if revision == "modern"
-                else await stage.send(http, "tools/call", headers=headers, **call)
+                else await guarded_server.send(http, "tools/call", headers=headers, **call)
             )
 
     # An id that the server never gave out is refused where there are sessions.
@@ -155,13 +163,13 @@ async def test_the_fastmcp_response_cache_is_separate_for_each_caller() -> None:
         asked.append(user.subject)
         return f"{user.subject} of {user.issuer}"
 
-    stage = Stage(issuers=(A, B))
+    guarded_server = GuardedServer(issuers=(A, B))
     async with (
-        stage.serving(protect(server, stage.guard)),
-        alices(stage) as (mine, theirs),
-        stage.http("bob") as bob,
+        guarded_server.serving(protect(server, guarded_server.guard)),
+        alices(guarded_server) as (mine, theirs),
+        guarded_server.http("bob") as bob,
     ):
-        seen = [await tool(stage, http, "who") for http in (mine, theirs, bob, mine)]
+        seen = [await tool(guarded_server, http, "who") for http in (mine, theirs, bob, mine)]
 
     assert seen == [f"alice of {A}", f"alice of {B}", f"bob of {A}", f"alice of {A}"]
     # The cache is of use to whoever filled it.
@@ -178,17 +186,26 @@ async def test_the_same_subject_of_another_issuer_cannot_use_an_mcp_server_task(
     async def work() -> str:
         return "done"
 
-    stage = Stage(Policy(base=Rule(scopes={"mcp:read"}), unknown="base"), issuers=(A, B))
-    async with stage.serving(stage.guard.protect(server.asgi)), alices(stage) as (mine, theirs):
-        begun = await stage.modern(mine, "tools/call", name="work", arguments={}, meta=TASKS)
+    guarded_server = GuardedServer(
+        Policy(base=Rule(scopes={"mcp:read"}), unknown="base"), issuers=(A, B)
+    )
+    async with (
+        guarded_server.serving(guarded_server.guard.protect(server.asgi)),
+        alices(guarded_server) as (mine, theirs),
+    ):
+        begun = await guarded_server.modern(
+            mine, "tools/call", name="work", arguments={}, meta=TASKS
+        )
         task = result_of(begun)["result"]["taskId"]
-        seen = [await task_of(stage, http, task) for http in (mine, theirs)]
+        seen = [await task_of(guarded_server, http, task) for http in (mine, theirs)]
 
     assert "result" in seen[0]
     assert seen[1]["error"]["message"] == "Unknown task"
 
 
-async def task_of(stage: Stage, http: httpx2.AsyncClient, task: str) -> dict[str, Any]:
+async def task_of(
+    guarded_server: GuardedServer, http: httpx2.AsyncClient, task: str
+) -> dict[str, Any]:
     """Return what is said of a task."""
     headers = {
         **ACCEPT,
@@ -198,7 +215,7 @@ async def task_of(stage: Stage, http: httpx2.AsyncClient, task: str) -> dict[str
     }
     params = {"taskId": task, "_meta": {**META, **TASKS}}
     body = {"jsonrpc": "2.0", "id": 1, "method": "tasks/get", "params": params}
-    return result_of(await http.post(stage.resource, json=body, headers=headers))
+    return result_of(await http.post(guarded_server.resource, json=body, headers=headers))
 
 
 @pytest.mark.parametrize(
@@ -223,12 +240,12 @@ async def test_the_client_id_includes_the_issuer_when_there_are_several(
         assert known is not None
         return known.client_id
 
-    stage = Stage(issuers=issuers)
-    bearer = stage.mint.mint("alice", scopes={"mcp:read"}, client_id=client_id)
+    guarded_server = GuardedServer(issuers=issuers)
+    bearer = guarded_server.mint.mint("alice", scopes={"mcp:read"}, client_id=client_id)
     async with (
-        stage.serving(library.protect(server, stage.guard)),
+        guarded_server.serving(library.protect(server, guarded_server.guard)),
         httpx2.AsyncClient(
             headers={"authorization": f"Bearer {bearer}"}, verify=TRUSTS_NOBODY
         ) as http,
     ):
-        assert await tool(stage, http, "client") == seen
+        assert await tool(guarded_server, http, "client") == seen
