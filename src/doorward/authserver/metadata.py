@@ -55,6 +55,7 @@ def registration_policy(settings: AuthServerSettings) -> RegistrationPolicy:
         auth_methods=tuple(method.name for method in AUTH_METHODS),
         key_methods=tuple(method.name for method in AUTH_METHODS if method.needs == "keys"),
         signing_algorithms=SUPPORTED,
+        id_token_algorithm=settings.signing_algorithm if settings.openid else None,
         grant_types=tuple(grant.name for grant in GRANT_TYPES if grant.registrable),
         private_schemes=settings.private_schemes,
     )

@@ -28,7 +28,7 @@ class RegistrationEndpoint:
     """
     The registration endpoint. It is open, rate-limited, and unused registrations expire.
 
-    Spec: RFC 7591 §3
+    Spec: RFC 7591 §3; OpenID Connect Registration 1.0 §2, §3.2
     """
 
     def __init__(self, services: Services) -> None:
@@ -46,7 +46,11 @@ class RegistrationEndpoint:
         metadata = await self._read(request)
         client, secret = await services.clients.register(metadata)
         services.record_event("client.registered", client_id=client.client_id)
-        return json_response(registration_response(client, secret, services.clock()), 201)
+        members = registration_response(client, secret, services.clock())
+        if self._policy.id_token_algorithm is not None:
+            # Without this member, the default would be RS256.
+            members["id_token_signed_response_alg"] = self._policy.id_token_algorithm
+        return json_response(members, 201)
 
     async def _read(self, request: Request) -> ClientMetadata:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()

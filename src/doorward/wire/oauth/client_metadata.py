@@ -52,12 +52,14 @@ class RegistrationPolicy:
     ``auth_methods`` and ``grant_types`` are the names that a client may register; ``key_methods``
     are the methods for which it must name its keys, to sign with ``signing_algorithms``.
     ``private_schemes`` are the private-use URI schemes that its redirect URIs may have.
+    ``id_token_algorithm`` signs ID tokens; ``None`` where there are none.
     """
 
     auth_methods: tuple[str, ...]
     grant_types: tuple[str, ...]
     key_methods: tuple[str, ...] = ()
     signing_algorithms: frozenset[str] = frozenset()
+    id_token_algorithm: str | None = None
     private_schemes: frozenset[str] = redirect_uri.EDITOR_SCHEMES
 
 
@@ -108,8 +110,9 @@ def parse_registration(document: Mapping[str, Any], policy: RegistrationPolicy) 
         InvalidRedirectUri: 400 ``invalid_redirect_uri``.
         InvalidClientMetadata: 400 ``invalid_client_metadata``.
 
-    Spec: RFC 7591 §2, §3.1, §3.2.2
+    Spec: RFC 7591 §2, §3.1, §3.2.2; OpenID Connect Registration 1.0 §2
     """
+    _check_id_token_algorithm(document, policy)
     method = _text(document, "token_endpoint_auth_method", 64) or "client_secret_basic"
     if method not in policy.auth_methods:
         raise InvalidClientMetadata(
@@ -269,6 +272,14 @@ def _check_keys(document: Mapping[str, Any]) -> None:
         raise InvalidClientMetadata("jwks is not a key set.")
     if any(_PRIVATE_KEY_MEMBERS & key.keys() for key in keys):
         raise InvalidClientMetadata("jwks holds a private or shared key.")
+
+
+def _check_id_token_algorithm(document: Mapping[str, Any], policy: RegistrationPolicy) -> None:
+    """Refuse an algorithm that no ID token will have: the client would refuse each sign-in."""
+    algorithm = _text(document, "id_token_signed_response_alg", 16)
+    signed = policy.id_token_algorithm
+    if signed is not None and algorithm not in (None, signed):
+        raise InvalidClientMetadata(f"id_token_signed_response_alg must be {signed}.")
 
 
 def _scope(document: Mapping[str, Any]) -> frozenset[str] | None:
