@@ -250,14 +250,14 @@ class AuthServerHarness:
     async def broken_store(self) -> AsyncIterator[None]:
         """Let every connection to the database fail, as when its disk is gone."""
         store = self.server.services.store
-        working = store.engine, store.sqlite
+        working = store.engine, store.transactions
         nowhere = Store(_NOWHERE[store.engine.dialect.name])
-        store.engine, store.sqlite = nowhere.engine, nowhere.sqlite
+        store.engine, store.transactions = nowhere.engine, nowhere.transactions
         try:
             yield
         finally:
             await nowhere.aclose()
-            store.engine, store.sqlite = working
+            store.engine, store.transactions = working
 
     def kinds(self) -> list[str]:
         return [event.kind for event in self.events]

@@ -252,7 +252,7 @@ async def test_sessions_that_end_before_they_are_used_are_a_503(
         connection.terminate()
         return connection
 
-    await store.engine.dispose()
+    await store.aclose()
     monkeypatch.setattr(asyncpg, "connect", ended)
 
     with pytest.raises(StoreUnavailable):

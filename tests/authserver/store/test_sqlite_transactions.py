@@ -18,6 +18,7 @@ from doorward.authserver.store import sqlite as sqlite_module
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import revoked_tokens, users
+from doorward.authserver.store.sqlite import SQLiteTransactions
 
 _ADD = insert(revoked_tokens)
 _ALL = select(revoked_tokens.c.token_id).where(revoked_tokens.c.expires_at > bindparam("now"))
@@ -130,7 +131,8 @@ async def test_a_lock_of_another_process_is_waited_for(store: Store, tmp_path: P
     other = sqlite3.connect(tmp_path / "doorward.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     waiting = asyncio.ensure_future(store.write(adding("a")))
-    while store.sqlite is not None and store.sqlite._writer is None:
+    transactions = store.transactions
+    while isinstance(transactions, SQLiteTransactions) and transactions._writer is None:
         await asyncio.sleep(0)
     assert await kept(store) == set()
     other.execute("COMMIT")
@@ -199,9 +201,10 @@ async def test_two_first_readers_share_a_connection(store: Store) -> None:
 
 async def test_a_commit_that_fails_is_a_503_for_all_who_share_it(store: Store) -> None:
     await store.write(adding("before"))
-    assert store.sqlite is not None
-    assert store.sqlite._writer is not None
-    driver = store.sqlite._writer.driver
+    transactions = store.transactions
+    assert isinstance(transactions, SQLiteTransactions)
+    assert transactions._writer is not None
+    driver = transactions._writer.driver
     # A commit that is denied stands for a disk that is full.
     driver.set_authorizer(
         lambda action, what, *_: (

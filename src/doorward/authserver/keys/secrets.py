@@ -4,7 +4,7 @@ import os
 import secrets
 from contextlib import suppress
 from hashlib import sha256
-from hmac import new as hmac_new
+from hmac import digest as hmac_digest
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -45,7 +45,7 @@ def derive(secret: str, purpose: str) -> bytes:
 def authenticate(key: bytes, *parts: str) -> str:
     """Return an HMAC over ``parts``, each with its length, so that they cannot be shifted."""
     message = b"".join(len(part).to_bytes(4, "big") + part.encode("utf-8") for part in parts)
-    return hmac_new(key, message, "sha256").hexdigest()
+    return hmac_digest(key, message, "sha256").hex()
 
 
 def seal(key: bytes, plain: bytes, context: str) -> bytes:

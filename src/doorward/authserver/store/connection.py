@@ -1,6 +1,7 @@
 """What a transaction sees of the database: a connection, and the rows of a statement."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Dialect, Executable
@@ -61,3 +62,35 @@ One transaction. It awaits nothing but its connection, because others wait for i
 
 A refusal that must keep what was written is returned, and raised after the commit.
 """
+
+
+class Transactions(Protocol):
+    """Runs transactions on the driver of a database itself."""
+
+    async def read(self, work: Work[T]) -> T:
+        """Return what ``work`` returns; it sees committed rows, and nothing that it writes is kept."""
+        ...
+
+    async def look_up(self, work: Work[T]) -> T:
+        """Return what ``work`` returns; it executes one SELECT."""
+        ...
+
+    async def write(self, work: Work[T]) -> T:
+        """Return what ``work`` returns, once it is committed."""
+        ...
+
+    async def write_at_once(self, work: Work[T]) -> T:
+        """Return what ``work`` returns; it executes one statement, which is committed by itself."""
+        ...
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Keep other writers of this process out, on a database with one writer at a time."""
+        ...
+
+    def connections(self) -> tuple[int, int]:
+        """Return how many connections of a pool are in use, and how many are idle."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        ...

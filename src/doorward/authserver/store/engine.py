@@ -1,6 +1,5 @@
 """The database: connections, transactions and migrations; a failure becomes a 503."""
 
-import asyncio
 import os
 import shutil
 import tempfile
@@ -9,7 +8,6 @@ from contextlib import (
     AbstractAsyncContextManager,
     asynccontextmanager,
     contextmanager,
-    nullcontext,
     suppress,
 )
 from pathlib import Path
@@ -20,6 +18,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, func, select
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -27,14 +26,10 @@ from sqlalchemy.pool import QueuePool
 
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.store import deadline
-from doorward.authserver.store.connection import Work
+from doorward.authserver.store.connection import Transactions, Work
 from doorward.authserver.store.database_url import parse_database_url
-from doorward.authserver.store.postgresql import (
-    connected,
-    is_rolled_back,
-    open_postgresql,
-    wait_long,
-)
+from doorward.authserver.store.postgresql import connected, open_postgresql, wait_long
+from doorward.authserver.store.postgresql_hosts import Connector
 from doorward.authserver.store.sqlite import SQLiteTransactions, pragmas
 from doorward.errors import ConfigurationError
 from doorward.operations.observation import observed
@@ -48,9 +43,6 @@ _WRITING = "doorward_writing"
 _EXCLUSIVE_LOCK = 0x646F6F72  # "door"
 # The longest start in seconds, with the wait for another replica that migrates.
 _MIGRATION = 600.0
-# PostgreSQL has done nothing of the transaction, so it is run again.
-_ROLLED_BACK = "rolled back by the database"
-_ATTEMPTS = 4
 
 
 class Store:
@@ -73,13 +65,15 @@ class Store:
         if url is None:
             self._folder = tempfile.mkdtemp(prefix="doorward-")
             url = f"sqlite+aiosqlite:///{self._folder}/doorward.db"
-        self.engine = _open(url, password_file, durable=self._folder is None)
-        self._is_sqlite = self.engine.dialect.name == "sqlite"
-        self.sqlite = (
-            SQLiteTransactions(self.engine.url.database or "", durable=self._folder is None)
-            if self._is_sqlite
-            else None
-        )
+        durable, parsed = self._folder is None, parse_database_url(url)
+        self._is_sqlite = parsed.get_backend_name() == "sqlite"
+        self.engine: AsyncEngine
+        self.transactions: Transactions
+        if self._is_sqlite:
+            self.engine = _open_sqlite(parsed, durable=durable)
+            self.transactions = SQLiteTransactions(parsed.database or "", durable=durable)
+        else:
+            self.engine, self.transactions = _open_postgresql(Connector(parsed, password_file))
 
     @property
     def is_shared(self) -> bool:
@@ -89,7 +83,10 @@ class Store:
     def connections(self) -> tuple[int, int]:
         """Return how many connections of the pool are in use, and how many are idle."""
         pool = self.engine.sync_engine.pool
-        return (pool.checkedout(), pool.checkedin()) if isinstance(pool, QueuePool) else (0, 0)
+        in_use, idle = self.transactions.connections()
+        if isinstance(pool, QueuePool):
+            return in_use + pool.checkedout(), idle + pool.checkedin()
+        return in_use, idle
 
     async def schema_state(self) -> Literal["empty", "older", "current"]:
         """
@@ -112,7 +109,10 @@ class Store:
         """
         if self._is_sqlite:
             _create_private_file(self.engine.url.database)
-        async with self._turn(), self._transaction(writing=True, seconds=_MIGRATION) as one:
+        async with (
+            self.transactions.turn(),
+            self._transaction(writing=True, seconds=_MIGRATION) as one,
+        ):
             if not self._is_sqlite:
                 # Replicas that start together: one migrates, the others wait and find it done.
                 await wait_long(one)
@@ -126,11 +126,8 @@ class Store:
         Raises:
             StoreUnavailable: 503.
         """
-        if self.sqlite is not None:
-            with observed("store", "read"):
-                return await self.sqlite.read(work)
         with observed("store", "read"):
-            return await self._run_on_driver(work, "ROLLBACK")
+            return await self.transactions.read(work)
 
     async def look_up(self, work: Work[T]) -> T:
         """
@@ -140,9 +137,7 @@ class Store:
             StoreUnavailable: 503.
         """
         with observed("store", "read"):
-            if self.sqlite is not None:
-                return await self.sqlite.look_up(work)
-            return await self._run_on_driver(work, None)
+            return await self.transactions.look_up(work)
 
     async def write(self, work: Work[T]) -> T:
         """
@@ -153,36 +148,18 @@ class Store:
         Raises:
             StoreUnavailable: 503.
         """
-        if self.sqlite is not None:
-            with observed("store", "write"):
-                return await self.sqlite.write(work)
         with observed("store", "write"):
-            return await self._run_on_driver(work, "COMMIT")
+            return await self.transactions.write(work)
 
-    async def _run_on_driver(self, work: Work[T], end: Literal["COMMIT", "ROLLBACK"] | None) -> T:
-        """Run a transaction on PostgreSQL without SQLAlchemy, and again where it was rolled back."""
-        loop = asyncio.get_running_loop()
-        ends, attempts = loop.time() + deadline.SECONDS, _ATTEMPTS
-        while True:
-            attempts -= 1
-            try:
-                return await self._run_once(work, end, ends - loop.time())
-            except StoreUnavailable as failed:
-                if failed.detail != _ROLLED_BACK or not attempts:
-                    raise
+    async def write_at_once(self, work: Work[T]) -> T:
+        """
+        Return what ``work`` returns, once it is committed; it executes one statement.
 
-    async def _run_once(
-        self, work: Work[T], end: Literal["COMMIT", "ROLLBACK"] | None, seconds: float
-    ) -> T:
-        # Its driver is installed only where PostgreSQL is used.
-        from doorward.authserver.store.postgresql_driver import driver_transaction
-
-        with _faults_as_503():
-            async with (
-                self._connected(seconds) as pooled,
-                driver_transaction(pooled, end) as connection,
-            ):
-                return await work(connection)
+        Raises:
+            StoreUnavailable: 503.
+        """
+        with observed("store", "write"):
+            return await self.transactions.write_at_once(work)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -205,7 +182,7 @@ class Store:
             StoreUnavailable: 503, and nothing was committed.
         """
         with observed("store", "write"):
-            async with self._turn(), self._transaction(writing=True) as connection:
+            async with self.transactions.turn(), self._transaction(writing=True) as connection:
                 yield connection
 
     @asynccontextmanager
@@ -234,16 +211,12 @@ class Store:
                 async with connection.begin():
                     yield connection
 
-    def _turn(self) -> AbstractAsyncContextManager[None]:
-        return nullcontext() if self.sqlite is None else self.sqlite.turn()
-
     def _connected(self, seconds: float) -> AbstractAsyncContextManager[AsyncConnection]:
         return self.engine.connect() if self._is_sqlite else connected(self.engine, seconds)
 
     async def aclose(self) -> None:
         """Close every connection, and remove a temporary database."""
-        if self.sqlite is not None:
-            await self.sqlite.aclose()
+        await self.transactions.aclose()
         await self.engine.dispose()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -256,18 +229,15 @@ def _faults_as_503() -> Iterator[None]:
     except (DBAPIError, PoolTimeout, OSError) as error:
         # The driver's message has the statement and its values; hashes and sealed bytes must not
         # reach a log.
-        what = _ROLLED_BACK if is_rolled_back(error) else type(error).__name__
-        raise StoreUnavailable(what) from None
+        raise StoreUnavailable(type(error).__name__) from None
 
 
-def _open(text: str, password_file: Path | None, *, durable: bool) -> AsyncEngine:
-    url = parse_database_url(text)
-    if url.get_backend_name() == "sqlite":
-        engine = create_async_engine(url)
-        _prepare_sqlite(engine, durable=durable)
-        return engine
+def _open_postgresql(connector: Connector) -> tuple[AsyncEngine, Transactions]:
     try:
-        return open_postgresql(url, password_file)
+        # Its driver is installed only where PostgreSQL is used.
+        from doorward.authserver.store.postgresql_driver import PostgreSQLTransactions
+
+        return open_postgresql(connector), PostgreSQLTransactions(connector)
     except ImportError as error:
         raise ConfigurationError(
             "no-database-driver",
@@ -284,7 +254,9 @@ def _create_private_file(database: str | None) -> None:
             os.close(os.open(database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
-def _prepare_sqlite(engine: AsyncEngine, *, durable: bool) -> None:
+def _open_sqlite(url: URL, *, durable: bool) -> AsyncEngine:
+    engine = create_async_engine(url)
+
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
         # The driver would open deferred transactions. Two of them that read before they write fail
@@ -302,6 +274,8 @@ def _prepare_sqlite(engine: AsyncEngine, *, durable: bool) -> None:
     def on_begin(connection: Connection) -> None:
         writing = connection.get_execution_options().get(_WRITING, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
 
 
 async def _lock(connection: AsyncConnection) -> None:

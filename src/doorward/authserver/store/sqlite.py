@@ -125,6 +125,15 @@ class SQLiteTransactions:
         finally:
             expiry.cancel()
 
+    async def write_at_once(self, work: Work[T]) -> T:
+        """
+        Return what ``work`` returns, as ``write`` does: its statement shares a commit with others.
+
+        Raises:
+            StoreUnavailable: 503. After the deadline, it may have been committed.
+        """
+        return await self.write(work)
+
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """
@@ -142,6 +151,10 @@ class SQLiteTransactions:
             yield
         finally:
             self._lock.release()
+
+    def connections(self) -> tuple[int, int]:
+        """Return nothing to count: its two connections are no pool."""
+        return 0, 0
 
     async def aclose(self) -> None:
         """Finish what waits, and close the connections."""

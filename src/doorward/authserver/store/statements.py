@@ -110,23 +110,19 @@ class Statement:
             sqlalchemy.exc.IntegrityError: a constraint refuses the values.
             asyncpg.PostgresError, asyncpg.InterfaceError: the database fails.
         """
+        values = self._values(given)
         try:
-            return await self._fetch(connection, self._values(given))
+            if self._read_row is not None:
+                return self._rows(await connection.fetch(self._sql, *values), self._read_row)
+            status = await connection.execute(self._sql, *values)
         except Exception as error:
             # Class 23. The driver is optional, so its classes cannot be named here.
             if str(getattr(error, "sqlstate", ""))[:2] == "23":
                 raise IntegrityError(self._sql, None, error) from None
             raise
-
-    async def _fetch(
-        self, connection: "asyncpg.Connection[Any]", values: Sequence[Any]
-    ) -> DriverRows:
-        if self._read_row is None:
-            status = await connection.execute(self._sql, *values)
-            # "UPDATE 1", and "INSERT 0 1".
-            count = status.rpartition(" ")[2]
-            return DriverRows((), int(count) if count.isdigit() else -1)
-        return self._rows(await connection.fetch(self._sql, *values), self._read_row)
+        # "UPDATE 1", and "INSERT 0 1".
+        count = status.rpartition(" ")[2]
+        return DriverRows((), int(count) if count.isdigit() else -1)
 
     def _values(self, given: Mapping[str, Any]) -> list[Any]:
         return [
