@@ -14,7 +14,7 @@ from tests.ledger import proves
 
 _REDIRECT_URI = "doorward.wire.oauth.redirect_uri:problem_with"
 _CHECKS = "doorward.authserver.authorize.checks"
-_CLAIM_CODE = "doorward.authserver.grants.codes:_CLAIM"
+_CLAIM_CODE = "doorward.authserver.grants.codes:CLAIM"
 _ROTATE = "doorward.authserver.grants.refresh_tokens"
 EVIL_VERIFIER = "the-verifier-of-somebody-who-has-stolen-a-code"
 
@@ -157,9 +157,9 @@ async def test_a_client_with_a_secret_refreshes_with_its_secret(
     "The attacker and the client use one refresh token at the same moment, and each gets a family of"
     " tokens of its own.",
     "CVE-2026-1035",
-    Defence(f"{_ROTATE}:_ROTATE", {", refresh_tokens.c.rotated_at.is_(None)": ""}),
+    Defence(f"{_ROTATE}:ROTATE", {", refresh_tokens.c.rotated_at.is_(None)": ""}),
     Defence(
-        "doorward.authserver.token.refresh_grant:_exchange",
+        "doorward.authserver.token.refresh_checks:judge_refresh",
         {"if kept.rotated_at is not None:": "if False:"},
     ),
 )
@@ -179,9 +179,9 @@ async def test_concurrent_refreshes_lead_to_one_family(harness: AuthServerHarnes
 @attack(
     "The attacker has a refresh token that the client has used already, and uses it again.",
     "CVE-2026-53518, RFC 9700 §4.14",
-    Defence(f"{_ROTATE}:_ROTATE", {", refresh_tokens.c.rotated_at.is_(None)": ""}),
+    Defence(f"{_ROTATE}:ROTATE", {", refresh_tokens.c.rotated_at.is_(None)": ""}),
     Defence(
-        "doorward.authserver.token.refresh_grant:_exchange",
+        "doorward.authserver.token.refresh_checks:judge_refresh",
         {"if kept.rotated_at is not None:": "if False:"},
     ),
 )
@@ -203,7 +203,7 @@ async def test_a_used_refresh_token_is_worth_nothing(harness: AuthServerHarness)
         {" & held_scopes(settings, user, authorization.resource)": ""},
     ),
     Defence(
-        "doorward.authserver.token.code_grant:_tokens",
+        "doorward.authserver.token.code_grant:new_tokens",
         {" & held_scopes(services.settings, user, grant.resource)": ""},
     ),
 )

@@ -34,9 +34,11 @@ class FaultyStore:
         self._seen = 0
         store = server.services.store
         self._write, self._writing = store.write, store.writing
+        self._write_at_once = store.write_at_once
         # mypy: a method is not for replacing.
         store.write = self.write  # type: ignore[method-assign]
         store.writing = self.writing  # type: ignore[method-assign]
+        store.write_at_once = self.write_at_once  # type: ignore[method-assign]
 
     def plan(self, fault: StoreFault | None) -> None:
         """Let one of the transactions to come fail, or none."""
@@ -55,6 +57,14 @@ class FaultyStore:
             value = await self._write(failing)
         except _RolledBack as lost:
             return lost.value
+        self._fail_after(fault)
+        return value
+
+    async def write_at_once(self, work: Any) -> Any:
+        """Run a statement of the server that is a transaction, and let it fail if that is due."""
+        fault = self._due()
+        self._fail_before(fault, None)
+        value = await self._write_at_once(work)
         self._fail_after(fault)
         return value
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 
 from doorward.authserver.endpoints import revocation
 from doorward.authserver.grants.access_tokens import AccessTokens
@@ -16,7 +16,7 @@ from doorward.authserver.keys import signing_keys
 from doorward.authserver.keys.secrets import hash_secret
 from doorward.authserver.refusals import InvalidGrant, StoreUnavailable
 from doorward.authserver.store.schema import codes, grants, refresh_tokens
-from doorward.authserver.token import code_grant, refresh_grant
+from doorward.authserver.token import code_grant, refresh_checks, refresh_grant
 from doorward.authserver.users import users
 from doorward.wire.oauth import pkce
 from tests.authserver.model.faults import FaultyStore
@@ -99,7 +99,7 @@ def scopes_that_a_user_lost_stay(patch: pytest.MonkeyPatch) -> None:
     def as_granted(_settings: Any, grant: Any, _user: Any, requested: Any) -> Any:
         return grant.scopes if requested is None else requested
 
-    patch.setattr(refresh_grant, "_still_allowed", as_granted)
+    patch.setattr(refresh_checks, "_still_allowed", as_granted)
 
 
 def a_refresh_token_is_never_idle_too_long(patch: pytest.MonkeyPatch) -> None:
@@ -113,17 +113,7 @@ def a_refresh_token_is_never_idle_too_long(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_successor_is_not_stored(patch: pytest.MonkeyPatch) -> None:
-    issue = RefreshTokens.issue
-
-    async def lost(self: Any, connection: Any, grant: Any, now: float) -> str:
-        token = await issue(self, connection, grant, now)
-        this = refresh_tokens.c.token_hash == hash_secret(token)
-        its = select(refresh_tokens.c.token_hash).where(refresh_tokens.c.grant_id == grant.id)
-        if len((await connection.execute(its)).all()) > 1:
-            await connection.execute(delete(refresh_tokens).where(this))
-        return token
-
-    patch.setattr(RefreshTokens, "issue", lost)
+    patch.setattr(refresh_grant, "store_refresh_token", _nothing)
 
 
 def a_deleted_refresh_token_is_nobodys(patch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,15 @@ import asyncpg
 import pytest
 from sqlalchemy import insert
 
+from doorward.authserver.grants.at_once import (
+    exchange_code,
+    exchange_refresh_token,
+    find_code,
+    find_refresh_token,
+)
 from doorward.authserver.grants.authorization_request import AuthorizationRequest
-from doorward.authserver.grants.codes import ClaimedCode, PresentedCode, claim_code
-from doorward.authserver.grants.refresh_tokens import rotate
+from doorward.authserver.grants.codes import ClaimedCode, PresentedCode, claim_code, claimable
+from doorward.authserver.grants.refresh_tokens import rotate, rotation
 from doorward.authserver.refusals import ConnectLinkRefused, FormRefused
 from doorward.authserver.services import Services
 from doorward.authserver.store.schema import provider_sessions
@@ -76,12 +82,56 @@ async def a_refresh_token(harness: AuthServerHarness) -> Claim:
         lambda connection: services.refresh_tokens.find(connection, token, client)
     )
     assert kept is not None
-    answer = {"token": token, "successor": "next", "answer": {}, "retry_key": ""}
+    values = rotation(kept, token, {"token_hash": b"next"}, {}, "", services.clock())
 
     async def claim(services: Services) -> bool:
-        return await services.store.write(
-            lambda connection: rotate(connection, kept, **answer, now=services.clock())  # type: ignore[arg-type]
+        return await services.store.write(lambda connection: rotate(connection, values))
+
+    return claim
+
+
+async def a_code_at_once(harness: AuthServerHarness) -> Claim:
+    client = (await harness.register())["client_id"]
+    presented = PresentedCode(
+        code=await harness.code(client),
+        client_id=client,
+        challenge=challenge_of(VERIFIER),
+        redirect_uri=CALLBACK,
+        resource=RESOURCE,
+    )
+    first, now = harness.server.services, harness.clock()
+    found = await first.store.look_up(
+        lambda connection: find_code(connection, first.settings, presented, now)
+    )
+    assert found is not None
+
+    async def claim(services: Services) -> bool:
+        values = claimable(services.settings, presented, now)
+        _, row = services.refresh_tokens.new(found.grant, now)
+        outcome = await services.store.write_at_once(
+            lambda connection: exchange_code(connection, values, now + 600, row)
         )
+        return outcome == "done"
+
+    return claim
+
+
+async def a_refresh_token_at_once(harness: AuthServerHarness) -> Claim:
+    client = (await harness.register())["client_id"]
+    token = (await harness.tokens(client)).refresh
+    first, now = harness.server.services, harness.clock()
+    found = await first.store.look_up(
+        lambda connection: find_refresh_token(connection, first.settings, token, client, now)
+    )
+    assert found is not None
+
+    async def claim(services: Services) -> bool:
+        _, row = services.refresh_tokens.new(found.grant, now)
+        values = rotation(found.kept, token, row, {}, "", now)
+        outcome = await services.store.write_at_once(
+            lambda connection: exchange_refresh_token(connection, values, now + 600, row)
+        )
+        return outcome == "done"
 
     return claim
 
@@ -170,6 +220,8 @@ async def a_signed_assertion(harness: AuthServerHarness) -> Claim:
 ONE_TIME = (
     OneTime(a_code, "codes.claimed_at IS NULL"),
     OneTime(a_refresh_token, "refresh_tokens.rotated_at IS NULL"),
+    OneTime(a_code_at_once, "codes.claimed_at IS NULL"),
+    OneTime(a_refresh_token_at_once, "refresh_tokens.rotated_at IS NULL"),
     OneTime(a_sign_in_in_progress, "transactions.finished_at IS NULL"),
     OneTime(a_state_at_a_provider, "provider_logins.claimed_at IS NULL"),
     OneTime(a_connect_link, "connect_links.claimed_at IS NULL"),

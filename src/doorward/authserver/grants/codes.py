@@ -1,6 +1,7 @@
 """Authorization codes: issued, and redeemed once."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Float, String, bindparam, case, exists, insert, or_, select, update
 
@@ -13,7 +14,7 @@ from doorward.net.clock import CLOCK_SKEW
 
 _ISSUE = insert(codes)
 _URI, _RESOURCE = bindparam("uri", type_=String), bindparam("the_resource", type_=String)
-_CLAIM = (
+CLAIM = (
     update(codes)
     .where(
         codes.c.code_hash == bindparam("digest"),
@@ -109,25 +110,26 @@ async def claim_code(
     same unused code. If it were claimed first and compared later, an attacker with a stolen code and
     no verifier could use it up.
     """
-    digest = hash_secret(presented.code)
-    claimed = await connection.execute(
-        _CLAIM,
-        {
-            "digest": digest,
-            "client": presented.client_id,
-            "the_challenge": presented.challenge,
-            "now": now,
-            "not_after": now + CLOCK_SKEW,
-            "not_before": settings.revoke_before,
-            "most_attempts": settings.limits.code_attempts,
-            "uri": presented.redirect_uri,
-            "the_resource": presented.resource,
-        },
-    )
-    row = claimed.one_or_none()
+    values = claimable(settings, presented, now)
+    row = (await connection.execute(CLAIM, values)).one_or_none()
     if row is not None:
         return ClaimedCode(row.grant_id, row.nonce)
-    return await _failed(connection, digest, presented.client_id, now)
+    return await _failed(connection, values["digest"], presented.client_id, now)
+
+
+def claimable(settings: AuthServerSettings, presented: PresentedCode, now: float) -> dict[str, Any]:
+    """Return the parameters of ``CLAIM``."""
+    return {
+        "digest": hash_secret(presented.code),
+        "client": presented.client_id,
+        "the_challenge": presented.challenge,
+        "now": now,
+        "not_after": now + CLOCK_SKEW,
+        "not_before": settings.revoke_before,
+        "most_attempts": settings.limits.code_attempts,
+        "uri": presented.redirect_uri,
+        "the_resource": presented.resource,
+    }
 
 
 async def challenge_was_used(connection: Connection, authorization: AuthorizationRequest) -> bool:

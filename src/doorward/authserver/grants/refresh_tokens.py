@@ -6,13 +6,14 @@ a rotated token is deleted soon after the grace period, since clients can make t
 token still proves that it was issued for the grant: its use is reuse, and ends the grant.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
 from math import inf
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Float, bindparam, insert, select, update
 
 from doorward.authserver.keys.secrets import (
     authenticate,
@@ -48,13 +49,13 @@ _FIND = (
 _GRANT_OF_CLIENT = select(grants.c.id).where(
     grants.c.id == bindparam("the_id"), grants.c.client_id == bindparam("client")
 )
-_ROTATE = (
+ROTATE = (
     update(refresh_tokens)
     .where(
         refresh_tokens.c.token_hash == bindparam("digest"), refresh_tokens.c.rotated_at.is_(None)
     )
     .values(
-        rotated_at=bindparam("now"),
+        rotated_at=bindparam("now", type_=Float),
         successor_hash=bindparam("successor"),
         sealed_answer=bindparam("sealed"),
     )
@@ -81,20 +82,21 @@ class RefreshTokens:
         self._settings = settings
         self._key = derive(secret, "doorward refresh tokens")
 
-    async def issue(self, connection: Connection, grant: Grant, now: float) -> str:
-        """Return a fresh refresh token; it expires when it is idle too long, or with the grant."""
+    def new(self, grant: Grant, now: float) -> tuple[str, dict[str, Any]]:
+        """
+        Return a fresh refresh token, and its row for ``store_refresh_token``.
+
+        It expires when it is idle too long, or with the grant.
+        """
         random = new_secret()
         token = f"{random}{grant.id}{self._code(random, grant.id)}"
-        await connection.execute(
-            _ISSUE,
-            {
-                "token_hash": hash_secret(token),
-                "grant_id": grant.id,
-                "issued_at": now,
-                "expires_at": min(now + self._settings.lifetimes.refresh_idle, grant.expires_at),
-            },
-        )
-        return token
+        row = {
+            "token_hash": hash_secret(token),
+            "grant_id": grant.id,
+            "issued_at": now,
+            "expires_at": min(now + self._settings.lifetimes.refresh_idle, grant.expires_at),
+        }
+        return token, row
 
     async def find(
         self, connection: Connection, token: str, client_id: str
@@ -142,39 +144,43 @@ class RefreshTokens:
         return authenticate(self._key, random, grant_id)[:_CODE_LENGTH]
 
 
+async def store_refresh_token(connection: Connection, row: Mapping[str, Any]) -> None:
+    """Store a token that ``RefreshTokens.new`` made."""
+    await connection.execute(_ISSUE, row)
+
+
 async def was_rotated(connection: Connection, digest: bytes | None) -> bool:
     """Say whether the token with that hash was rotated."""
     row = (await connection.execute(_ROTATED_AT, {"digest": digest})).one_or_none()
     return row is None or row.rotated_at is not None
 
 
-async def rotate(
-    connection: Connection,
+def rotation(
     kept: StoredRefreshToken,
-    *,
     token: str,
-    successor: str,
+    successor: Mapping[str, Any],
     answer: dict[str, Any],
     retry_key: str,
     now: float,
-) -> bool:
+) -> dict[str, Any]:
     """
-    Replace a token by its successor and store the encrypted response; say whether it was unused.
+    Return the parameters of ``ROTATE``, with the encrypted response; ``successor`` is a row.
 
     The response is encrypted under a key derived from the old token. The database holds only that
     token's hash, so it cannot decrypt the response. A client that lost the response has the token.
     """
-    sealed = seal(derive(token, _CONTEXT), msgspec.json.encode([retry_key, answer]), _CONTEXT)
-    rotated = await connection.execute(
-        _ROTATE,
-        {
-            "digest": kept.digest,
-            "now": now,
-            "successor": hash_secret(successor),
-            "sealed": sealed,
-        },
-    )
-    return rotated.rowcount == 1
+    plain = msgspec.json.encode([retry_key, answer])
+    return {
+        "digest": kept.digest,
+        "now": now,
+        "successor": successor["token_hash"],
+        "sealed": seal(derive(token, _CONTEXT), plain, _CONTEXT),
+    }
+
+
+async def rotate(connection: Connection, values: Mapping[str, Any]) -> bool:
+    """Replace a token by its successor, as ``rotation`` says; say whether it was unused."""
+    return (await connection.execute(ROTATE, values)).rowcount == 1
 
 
 def retry_response(kept: StoredRefreshToken, token: str, retry_key: str) -> dict[str, Any] | None:

@@ -31,14 +31,17 @@ from doorward.wire.oauth.redirect_uri import without_port
 
 _CREATE = insert(grants)
 _UNTIL = bindparam("until", type_=Float)
-_RECORD_TOKEN = (
+# A grant that is being revoked right now does not know the new token, so it must not be issued.
+RECORD_TOKEN = (
     update(grants)
-    .where(grants.c.id == bindparam("the_id"), grants.c.revoked_at.is_(None))
+    .where(grants.c.revoked_at.is_(None))
     .values(
         tokens_until=case((grants.c.tokens_until > _UNTIL, grants.c.tokens_until), else_=_UNTIL),
-        last_used_at=bindparam("now"),
+        last_used_at=bindparam("now", type_=Float),
     )
 )
+"""Notes that a token is issued which expires at ``until``; which grant has to be added."""
+_RECORD_TOKEN = RECORD_TOKEN.where(grants.c.id == bindparam("the_id"))
 _USES = select(grants.c.user_id, grants.c.resource, grants.c.provider_session_id).where(
     grants.c.id == bindparam("the_id")
 )
@@ -176,7 +179,6 @@ async def record_access_token(
     connection: Connection, grant_id: str, expires_at: float, now: float
 ) -> bool:
     """Note that an access token of the grant is issued; say whether the grant is not revoked."""
-    # A grant that is being revoked right now does not know this token, so it must not be issued.
     changed = await connection.execute(
         _RECORD_TOKEN, {"the_id": grant_id, "until": expires_at, "now": now}
     )

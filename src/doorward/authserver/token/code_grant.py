@@ -4,14 +4,23 @@ from typing import Any
 
 from doorward.authserver.authorize.checks import requested_resource
 from doorward.authserver.clients.registry import Client
-from doorward.authserver.grants.codes import ClaimedCode, PresentedCode, SpentCode, claim_code
+from doorward.authserver.grants.at_once import exchange_code, find_code
+from doorward.authserver.grants.codes import (
+    ClaimedCode,
+    PresentedCode,
+    SpentCode,
+    claim_code,
+    claimable,
+)
+from doorward.authserver.grants.refresh_tokens import store_refresh_token
 from doorward.authserver.grants.usable_grants import find_usable_grant
 from doorward.authserver.openid.claims import held_scopes
 from doorward.authserver.refusals import GrantReused, InvalidGrant, InvalidRequest
 from doorward.authserver.services import Services
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.grants import record_access_token, revoke_grant
-from doorward.authserver.token.response import id_token_of, token_response
+from doorward.authserver.store.grants import Grant, record_access_token, revoke_grant
+from doorward.authserver.token.response import NewTokens, id_token_of, token_response
+from doorward.authserver.users.users import User
 from doorward.wire.oauth import pkce
 from doorward.wire.oauth.parameters import Parameters
 
@@ -32,6 +41,10 @@ async def redeem_code(services: Services, client: Client, form: Parameters) -> d
     """
     presented = _read_request(services, client, form)
     now = services.clock()
+    if services.store.is_shared:
+        answer = await _redeem_at_once(services, client, presented, now)
+        if answer is not None:
+            return answer
 
     async def redeem(connection: Connection) -> dict[str, Any] | SpentCode | None:
         outcome = await claim_code(connection, services.settings, presented, now)
@@ -51,13 +64,55 @@ async def redeem_code(services: Services, client: Client, form: Parameters) -> d
     return outcome
 
 
+async def _redeem_at_once(
+    services: Services, client: Client, presented: PresentedCode, now: float
+) -> dict[str, Any] | None:
+    """Return tokens as a transaction would, or ``None`` if nothing was written."""
+    found = await services.store.look_up(
+        lambda connection: find_code(connection, services.settings, presented, now)
+    )
+    if found is None:
+        return None
+    new = new_tokens(services, client, found.grant, found.user, found.nonce, now)
+    if new is None or (refresh_row := new.refresh_row) is None:
+        return None
+    claim = claimable(services.settings, presented, now)
+    outcome = await services.store.write_at_once(
+        lambda connection: exchange_code(connection, claim, new.until, refresh_row)
+    )
+    if outcome == "revoked":
+        raise InvalidGrant("revoked at the same moment")
+    return new.answer if outcome == "done" else None
+
+
 async def _tokens(
     connection: Connection, services: Services, client: Client, code: ClaimedCode, now: float
 ) -> dict[str, Any] | None:
     """Return the tokens of a grant, or ``None`` if it ended, or nothing of it is left."""
     found = await find_usable_grant(connection, services.settings, code.grant_id, now)
-    grant, user = found or (None, None)
-    if grant is None or user is None:
+    if found is None:
+        return None
+    grant, user = found
+    new = new_tokens(services, client, grant, user, code.nonce, now)
+    if new is None:
+        return None
+    if new.refresh_row is not None:
+        await store_refresh_token(connection, new.refresh_row)
+    if not await record_access_token(connection, grant.id, new.until, now):
+        return None
+    return new.answer
+
+
+def new_tokens(
+    services: Services,
+    client: Client,
+    grant: Grant,
+    user: User | None,
+    nonce: str | None,
+    now: float,
+) -> NewTokens | None:
+    """Return the first tokens of a grant, or ``None`` if its user or all its scopes are gone."""
+    if user is None:
         return None
     scopes = grant.scopes & held_scopes(services.settings, user, grant.resource)
     if grant.scopes and not scopes:
@@ -69,13 +124,12 @@ async def _tokens(
         scopes=scopes,
         grant_id=grant.id,
     )
-    refresh = None
+    refresh, row = None, None
     if "refresh_token" in client.metadata.grant_types:
-        refresh = await services.refresh_tokens.issue(connection, grant, now)
-    if not await record_access_token(connection, grant.id, now + access.expires_in, now):
-        return None
+        refresh, row = services.refresh_tokens.new(grant, now)
     answer = token_response(access, scopes, refresh)
-    return answer | id_token_of(services.id_tokens, grant, access, scopes, code.nonce)
+    answer |= id_token_of(services.id_tokens, grant, access, scopes, nonce)
+    return NewTokens(answer, until=now + access.expires_in, refresh_row=row)
 
 
 def _read_request(services: Services, client: Client, form: Parameters) -> PresentedCode:

@@ -1,61 +1,44 @@
 """``grant_type=refresh_token``: rotation with reuse detection."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from doorward.authserver.authorize.checks import requested_resource
 from doorward.authserver.clients.registry import Client
+from doorward.authserver.grants.at_once import exchange_refresh_token, find_refresh_token
 from doorward.authserver.grants.refresh_tokens import (
     StoredRefreshToken,
     retry_response,
     rotate,
+    rotation,
+    store_refresh_token,
     was_rotated,
 )
 from doorward.authserver.grants.usable_grants import find_usable_grant
-from doorward.authserver.openid.claims import held_scopes
 from doorward.authserver.refusals import (
     GrantReused,
     InvalidGrant,
     InvalidRequest,
     InvalidScope,
-    InvalidTarget,
     OAuthRefused,
 )
 from doorward.authserver.services import Services
-from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.grants import (
-    Grant,
     record_access_token,
     revoke_grant,
 )
-from doorward.authserver.token.response import id_token_of, token_response
-from doorward.authserver.users.users import User
+from doorward.authserver.token.refresh_checks import (
+    Allowed,
+    MustBeChecked,
+    MustEnd,
+    RefreshRequest,
+    WasRotated,
+    judge_refresh,
+)
+from doorward.authserver.token.response import NewTokens, id_token_of, token_response
 from doorward.net.clock import CLOCK_SKEW
 from doorward.wire.oauth.parameters import Parameters
-from doorward.wire.oauth.scope import build_scope, parse_scope
-
-
-@dataclass(frozen=True, kw_only=True)
-class _RefreshRequest:
-    token: str
-    scopes: frozenset[str] | None
-    resource: str | None
-
-    @property
-    def retry_key(self) -> str:
-        """What a retry must repeat to get the same response."""
-        return f"{build_scope(self.scopes or frozenset())}|{self.resource or ''}"
-
-    def __repr__(self) -> str:
-        return "_RefreshRequest()"
-
-
-@dataclass(frozen=True)
-class _MustBeChecked:
-    """Nothing was written: the session at an identity provider must be good first."""
-
-    session_id: str
+from doorward.wire.oauth.scope import parse_scope
 
 
 async def refresh(services: Services, client: Client, form: Parameters) -> dict[str, Any]:
@@ -77,7 +60,7 @@ async def refresh(services: Services, client: Client, form: Parameters) -> dict[
     """
     requested = _read(services, form)
     outcome = await _exchange_once(services, client, requested, checked=None)
-    while isinstance(outcome, _MustBeChecked):
+    while isinstance(outcome, MustBeChecked):
         # Outside the transaction: a provider may take seconds to answer.
         await services.session_checks.require_good(outcome.session_id)
         outcome = await _exchange_once(services, client, requested, checked=outcome.session_id)
@@ -89,7 +72,7 @@ async def refresh(services: Services, client: Client, form: Parameters) -> dict[
     return outcome
 
 
-def _read(services: Services, form: Parameters) -> _RefreshRequest:
+def _read(services: Services, form: Parameters) -> RefreshRequest:
     token, scope = form.one("refresh_token"), form.one("scope")
     if token is None:
         raise InvalidRequest("no refresh_token", description="refresh_token is missing.")
@@ -98,12 +81,16 @@ def _read(services: Services, form: Parameters) -> _RefreshRequest:
         raise InvalidScope("not a scope string", description="scope is not well-formed.")
     named = form.all_of("resource")
     resource = requested_resource(form, services.settings).uri if named else None
-    return _RefreshRequest(token=token, scopes=scopes, resource=resource)
+    return RefreshRequest(token=token, scopes=scopes, resource=resource)
 
 
 async def _exchange_once(
-    services: Services, client: Client, requested: _RefreshRequest, checked: str | None
-) -> dict[str, Any] | OAuthRefused | _MustBeChecked:
+    services: Services, client: Client, requested: RefreshRequest, checked: str | None
+) -> dict[str, Any] | OAuthRefused | MustBeChecked:
+    if services.store.is_shared:
+        answer = await _exchange_at_once(services, client, requested, checked)
+        if answer is not None:
+            return answer
     return await services.store.write(
         lambda connection: _exchange(connection, services, client, requested, checked)
     )
@@ -113,41 +100,56 @@ async def _exchange(
     connection: Connection,
     services: Services,
     client: Client,
-    requested: _RefreshRequest,
+    requested: RefreshRequest,
     checked: str | None,
-) -> dict[str, Any] | OAuthRefused | _MustBeChecked:
+) -> dict[str, Any] | OAuthRefused | MustBeChecked:
     now = services.clock()
     kept = await services.refresh_tokens.find(connection, requested.token, client.client_id)
     if kept is None:
         return InvalidGrant("no such refresh token of this client")
     found = await find_usable_grant(connection, services.settings, kept.grant_id, now)
-    if found is None or now < kept.issued_at - CLOCK_SKEW:
-        return InvalidGrant("the grant is over or revoked, or the clock was set back")
-    grant, user = found
-    if kept.rotated_at is None and grant.provider_session_id not in (None, checked):
-        return _MustBeChecked(grant.provider_session_id)
-    if now >= kept.expires_at:
-        # Stored, so that setting the clock back does not revive the token.
-        await revoke_grant(connection, grant.id, "idle-too-long", now)
-        return InvalidGrant("the refresh token was not used for too long")
-    if kept.rotated_at is not None:
+    judged = judge_refresh(services.settings, kept, found, requested, checked, now)
+    if isinstance(judged, MustEnd):
+        await revoke_grant(connection, kept.grant_id, judged.reason, now)
+        return judged.refusal
+    if isinstance(judged, WasRotated):
         return await _again(connection, services, kept, requested, now)
-    if requested.resource not in (None, grant.resource):
-        return InvalidTarget("another resource than was granted")
-    if requested.scopes is not None and not requested.scopes <= grant.scopes:
-        return InvalidScope("more than was granted")
-    scopes = _still_allowed(services.settings, grant, user, requested.scopes)
-    if user is None or scopes is None:
-        await revoke_grant(connection, grant.id, "no-longer-allowed", now)
-        return InvalidGrant("the user or every scope is gone")
-    return await _next(connection, services, kept, grant, user, scopes, requested, now)
+    if isinstance(judged, Allowed):
+        return await _next(connection, services, kept, judged, requested, now)
+    return judged
+
+
+async def _exchange_at_once(
+    services: Services, client: Client, requested: RefreshRequest, checked: str | None
+) -> dict[str, Any] | OAuthRefused | None:
+    """Return what the transaction would, or ``None`` if nothing was written."""
+    now = services.clock()
+    found = await services.store.look_up(
+        lambda connection: find_refresh_token(
+            connection, services.settings, requested.token, client.client_id, now
+        )
+    )
+    if found is None:
+        return None
+    kept, usable = found.kept, (found.grant, found.user)
+    judged = judge_refresh(services.settings, kept, usable, requested, checked, now)
+    if not isinstance(judged, Allowed):
+        return None
+    new, row = _new_tokens(services, judged, now)
+    values = rotation(kept, requested.token, row, new.answer, requested.retry_key, now)
+    outcome = await services.store.write_at_once(
+        lambda connection: exchange_refresh_token(connection, values, new.until, row)
+    )
+    if outcome == "revoked":
+        return InvalidGrant("revoked at the same moment")
+    return new.answer if outcome == "done" else None
 
 
 async def _again(
     connection: Connection,
     services: Services,
     kept: StoredRefreshToken,
-    requested: _RefreshRequest,
+    requested: RefreshRequest,
     now: float,
 ) -> dict[str, Any] | OAuthRefused:
     """Return the same response for a retry of a used token, or revoke the grant."""
@@ -163,52 +165,37 @@ async def _again(
     return GrantReused("the refresh token was spent before")
 
 
-def _still_allowed(
-    settings: AuthServerSettings, grant: Grant, user: User | None, requested: frozenset[str] | None
-) -> frozenset[str] | None:
-    """Return the scopes that remain, or ``None`` if the account or all of them are gone."""
-    # Consents are not read here: installations with one client ID share them, so the answer of one
-    # would change the tokens of another. Withdrawing a consent revokes its grants.
-    if user is None:
-        return None
-    left = grant.scopes & held_scopes(settings, user, grant.resource)
-    scopes = left if requested is None else left & requested
-    # The requested scopes may be gone while others remain; a token without scopes is useless.
-    if grant.scopes and not scopes:
-        return None
-    return scopes
+def _new_tokens(
+    services: Services, allowed: Allowed, now: float
+) -> tuple[NewTokens, dict[str, Any]]:
+    """Return the tokens that replace a refresh token, and the row of the new one."""
+    grant, scopes = allowed.grant, allowed.scopes
+    access = services.access_tokens.issue(
+        user=allowed.user,
+        client_id=grant.client_id,
+        resource=grant.resource,
+        scopes=scopes,
+        grant_id=grant.id,
+    )
+    successor, row = services.refresh_tokens.new(grant, now)
+    answer = token_response(access, scopes, successor)
+    answer |= id_token_of(services.id_tokens, grant, access, scopes)
+    return NewTokens(answer, now + access.expires_in, row), row
 
 
 async def _next(
     connection: Connection,
     services: Services,
     kept: StoredRefreshToken,
-    grant: Grant,
-    user: User,
-    scopes: frozenset[str],
-    requested: _RefreshRequest,
+    allowed: Allowed,
+    requested: RefreshRequest,
     now: float,
 ) -> dict[str, Any] | OAuthRefused:
-    access = services.access_tokens.issue(
-        user=user,
-        client_id=grant.client_id,
-        resource=grant.resource,
-        scopes=scopes,
-        grant_id=grant.id,
-    )
-    if not await record_access_token(connection, grant.id, now + access.expires_in, now):
+    new, row = _new_tokens(services, allowed, now)
+    if not await record_access_token(connection, kept.grant_id, new.until, now):
         return InvalidGrant("revoked at the same moment")
-    successor = await services.refresh_tokens.issue(connection, grant, now)
-    answer = token_response(access, scopes, successor)
-    answer |= id_token_of(services.id_tokens, grant, access, scopes)
-    spent = await rotate(
-        connection,
-        kept,
-        token=requested.token,
-        successor=successor,
-        answer=answer,
-        retry_key=requested.retry_key,
-        now=now,
-    )
+    await store_refresh_token(connection, row)
+    values = rotation(kept, requested.token, row, new.answer, requested.retry_key, now)
     # Another request has rotated the token since it was read.
-    return answer if spent else InvalidGrant("spent by another request at the same moment")
+    spent = await rotate(connection, values)
+    return new.answer if spent else InvalidGrant("spent by another request at the same moment")

@@ -1,6 +1,7 @@
 """The successful token response, and its ID token."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from doorward.authserver.grants.access_tokens import IssuedToken
@@ -9,6 +10,19 @@ from doorward.authserver.settings.openid import OPENID
 from doorward.authserver.store.grants import Grant
 from doorward.authserver.users.authentication import Authentication
 from doorward.wire.oauth.scope import build_scope
+
+
+@dataclass(frozen=True)
+class NewTokens:
+    """
+    A token response, and what must be stored before it leaves.
+
+    ``until`` is when its access token expires, and ``refresh_row`` is of its refresh token.
+    """
+
+    answer: dict[str, Any] = field(repr=False)
+    until: float
+    refresh_row: dict[str, Any] | None
 
 
 def token_response(
