@@ -18,6 +18,7 @@ from doorward.authserver.pages.pages import (
     ScopeLine,
     SignInPage,
 )
+from doorward.authserver.settings.openid import OPENID, openid_resource
 
 SERVICE = "Doorward demo"
 
@@ -206,6 +207,17 @@ STATES: dict[str, Page] = {
         resource="https://tools.example.com/mcp",
         resource_name="Harbour tools",
         service="Harbour",
+    ),
+    "consent-sign-in": replace(
+        CONSENT,
+        client=SITE,
+        resource="https://auth.example.com",
+        resource_name="Example accounts",
+        scopes=tuple(
+            ScopeLine(name=name, description=description, new=False, required=name == OPENID)
+            for name, description in openid_resource("https://auth.example.com", "").scopes.items()
+        ),
+        signs_in=True,
     ),
     "consent-site-local": replace(CONSENT, client=SITE_ON_THIS_COMPUTER),
     "consent-app": replace(CONSENT, client=APPLICATION, switch_account_action=None),

@@ -40,6 +40,15 @@ def test_consent_says_who_asks_where_it_leads_what_it_may_do_on_which_server_and
     assert not [e for e in document.elements if "warning" in e.attributes.get("class", "").split()]
 
 
+def test_consent_to_a_sign_in_names_the_account_and_no_server_that_is_called() -> None:
+    document = read(STATES["consent-sign-in"])
+
+    assert "It wants to sign you in with your account at Example accounts." in document.text
+    assert "Recognize you when you sign in again openid" in document.text
+    assert "Where your account is Example accounts" in document.text
+    assert "On which server" not in document.text
+
+
 @proves("S34", "refuses", "what the consent page shows")
 def test_consent_warns_when_the_answer_goes_to_this_computer() -> None:
     document = read(CONSENT)
