@@ -55,6 +55,17 @@ def test_the_wheel_holds_the_package_and_its_licence_alone(wheel: Path) -> None:
     assert {re.sub(r"-.*\.", ".", top) for top in tops} == {"doorward", "doorward.dist-info"}
 
 
+def test_the_source_distribution_can_be_installed(built: dict[str, Path], tmp_path: Path) -> None:
+    sdist = next(path for name, path in built.items() if name.endswith(".gz"))
+    tops = {name.split("/")[1] for name in artifacts.contents(sdist)}
+
+    # Packages that uv finds beside it would be parts of one workspace.
+    assert tops == {"CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml", "src"} | (
+        tops & {".gitignore"}
+    )
+    command.trial(sdist, tmp_path, python=pythons_here()["3.11"])
+
+
 def test_the_bill_of_materials_has_every_locked_dependency(built: dict[str, Path]) -> None:
     bill = json.loads(built["sbom.cdx.json"].read_text())
 
