@@ -111,6 +111,7 @@ def test_every_option_of_a_guard_is_a_setting() -> None:
     gateway = _arguments(Gateway) - set(GATEWAY)
     # The authorization server's side of this server.
     own = {"upstream", "scopes", "default_scopes", "forward_token", "command", "process"}
+    own.add("tool_pins")
     own |= {"caller_headers", "caller_assertion", "upstream_credentials"}
 
     assert _settings(fields.MCP_SERVER) == told | issuer | gateway | own

@@ -1,6 +1,7 @@
 """One process for an authorization server and guards: who answers, and what reaches the servers."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from doorward.config import load
 from doorward.config.service.serving import reload
 from doorward.errors import ConfigurationError
+from doorward.gateway.tool_pins import write_pins
 from tests.config.served_configuration import (
     MCP,
     ORIGIN,
@@ -292,3 +294,30 @@ async def test_loading_a_file_creates_no_files(tmp_path: Path) -> None:
     load(file)
 
     assert list(tmp_path.iterdir()) == [file]
+
+
+async def test_a_changed_tool_is_refused_until_its_file_accepts_it(tmp_path: Path) -> None:
+    def listing(description: str) -> bytes:
+        tool = {"name": "add", "description": description, "inputSchema": {"type": "object"}}
+        message = {"jsonrpc": "2.0", "id": 1, "result": {"tools": [tool]}}
+        return ok(json.dumps(message).encode(), "Content-Type: application/json")
+
+    def accept(description: str) -> None:
+        tool = {"name": "add", "description": description, "inputSchema": {"type": "object"}}
+        write_pins(tmp_path / "tools.json", {"add": tool})
+
+    accept("Adds")
+    answer = listing("Adds, and more")
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    call = {**asked, "method": "tools/call", "params": {"name": "add"}}
+    async with serving_configuration(tmp_path, answer, extra='tool_pins = "tools.json"') as served:
+        assert (await served.ask(json=asked)).json()["result"]["tools"] == []
+        refused = await served.ask(json=call)
+        assert refused.status_code == 403
+        assert reason_of(refused) == "tool-not-accepted"
+
+        accept("Adds, and more")
+        await served.replace()
+
+        assert len((await served.ask(json=asked)).json()["result"]["tools"]) == 1
+        assert (await served.ask(json=call)).status_code == 200

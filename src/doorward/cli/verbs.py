@@ -111,6 +111,18 @@ VERBS = (
         "Explain why a caller may or may not use a tool.",
         PROTECT,
     ),
+    Verb("pins", "doorward.cli.server.pins", "Review and accept the tools of a server.", PROTECT),
+    Verb("pins list", "doorward.cli.server.pins:list_pins", "List the accepted tools."),
+    Verb(
+        "pins diff",
+        "doorward.cli.server.pins:diff",
+        "Show how the tools of a server differ from the accepted ones.",
+    ),
+    Verb(
+        "pins accept",
+        "doorward.cli.server.pins:accept",
+        "Accept the tools of a server as they are now.",
+    ),
     Verb("grants", "doorward.cli.authserver.grants", "List and end what users allowed.", OPERATE),
     Verb("grants list", "doorward.cli.authserver.grants:list_grants", "List the grants in use."),
     Verb(

@@ -19,6 +19,7 @@ from doorward.config.settings import (
 )
 from doorward.errors import ConfigurationError
 from doorward.gateway.routes import require_address
+from doorward.gateway.tool_pins import ToolPins, read_pins
 from doorward.tokens import LocalKeys, TrustedIssuer
 
 _LISTEN = ("127.0.0.1", 8000)
@@ -36,7 +37,11 @@ def load(path: Path) -> Configuration:
     root = Place(read_document(path))
     values = FILE.read(root.value, root)
     servers = tuple(
-        replace(one, policy_values=root.at("mcp_servers", number, "policy").value)
+        replace(
+            one,
+            policy_values=root.at("mcp_servers", number, "policy").value,
+            accepted_tools=_accepted_tools(one, root.at("mcp_servers", number)),
+        )
         for number, one in enumerate(values.pop("mcp_servers", ()))
     )
     own = values.pop("authorization_server", None)
@@ -74,6 +79,13 @@ def load(path: Path) -> Configuration:
         mcp_servers=servers,
         **values,
     )
+
+
+def _accepted_tools(server: McpServerSettings, place: Place) -> ToolPins | None:
+    if server.tool_pins is None:
+        return None
+    with explained(place.at("tool_pins")):
+        return read_pins(server.tool_pins)
 
 
 def load_authorization_server(path: Path) -> AuthServerSettings:

@@ -12,6 +12,7 @@ from doorward.config.operations import AuditSettings, LogSettings, OperationsSet
 from doorward.downstream import TokenExchange
 from doorward.errors import ConfigurationError
 from doorward.gateway.stdio.settings import StdioCommand, StdioLimits
+from doorward.gateway.tool_pins import ToolPins
 from doorward.gateway.upstream_identity import SUBJECT_AND_ISSUER, UpstreamIdentity
 from doorward.guard import Guard
 from doorward.guard.issuers import Issuer, IssuerOptions, trusted
@@ -117,6 +118,9 @@ class McpServerSettings:
     upstream_credentials: Mapping[str, Any] = field(default_factory=dict, repr=False)
     timeout: float = 60.0
     connections: int = 200
+    tool_pins: Path | None = None
+    # What that file had when this was loaded: a changed file is a changed server.
+    accepted_tools: ToolPins | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def identity(self, sign: Callable[[Mapping[str, Any]], str] | None = None) -> UpstreamIdentity:
@@ -308,7 +312,7 @@ ISSUER_SETTINGS = tuple(TrustedIssuerSettings.__dataclass_fields__)
 _OWN = tuple(
     name
     for name in McpServerSettings.__dataclass_fields__
-    if name not in ("policy", "issuers", "options", "stdio")
+    if name not in ("policy", "issuers", "options", "stdio", "accepted_tools")
 )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from doorward.errors import RequestRefused, Unavailable
+from doorward.errors import NotPermitted, RequestRefused, Unavailable
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 
@@ -100,3 +100,11 @@ class ForeignIssuer(Unavailable):
         "Its operator must let it take its host name from the gateway."
     )
     hint = "Let Keycloak take its host name from the gateway: start it with --proxy-headers xforwarded."
+
+
+class ToolNotAccepted(NotPermitted):
+    """The definition of the tool is not the accepted one, or no client may see it."""
+
+    code = "tool-not-accepted"
+    public = "This tool has changed, or was never accepted. Its operator must review it first."
+    hint = "Review the tool with `doorward pins diff`, then run `doorward pins accept`."

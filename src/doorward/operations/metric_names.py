@@ -82,6 +82,12 @@ METRICS = (
         "Verified tokens in the cache of a guard.",
     ),
     MetricName(
+        "doorward_refused_tools",
+        "gauge",
+        ("route",),
+        "Tools of an MCP server that no client may see or call.",
+    ),
+    MetricName(
         "doorward_key_age_seconds",
         "gauge",
         ("key",),

@@ -7,7 +7,7 @@ from typing import Any
 
 from doorward.client.mcp.messages import MODERN, build_headers, build_request
 from doorward.config.checks.findings import Finding, failed, ok
-from doorward.config.checks.tools import compared, names_in
+from doorward.config.checks.tools import compared, tools_in
 from doorward.config.settings import McpServerSettings
 from doorward.net import Fetcher, FetchFailed, FetchRequest, FetchResponse
 from doorward.wire.event_stream import EventRewriter
@@ -51,9 +51,9 @@ class _Session:
             await self._send("notifications/initialized", {}, _LEGACY, _LEGACY)
         return answer
 
-    async def tools(self) -> set[str] | None:
-        """Return the names of its tools; ``None`` if it does not list them."""
-        found: set[str] = set()
+    async def tools(self) -> list[dict[str, Any]] | None:
+        """Return its tools; ``None`` if it does not list them."""
+        found: list[dict[str, Any]] = []
         params: dict[str, Any] = {}
         for _ in range(_MOST_PAGES):
             assert self.version is not None
@@ -61,7 +61,7 @@ class _Session:
             result = _result(answer)
             if result is None:
                 return None
-            found |= names_in(result)
+            found += tools_in(result)
             cursor = result.get("nextCursor")
             if not isinstance(cursor, str):
                 break
@@ -110,17 +110,39 @@ class _Session:
         return await self.fetcher.send(self.url, request, limit=_LARGEST)
 
 
-async def check_upstream(setting: str, server: McpServerSettings, fetcher: Fetcher) -> Finding:
-    """Return whether an MCP server answers at ``upstream``, and has the tools that rules name."""
+def _session(server: McpServerSettings, fetcher: Fetcher) -> _Session:
     assert server.upstream is not None
     given = server.upstream_credentials
     credentials = {} if "secret" not in given else server.identity().secret_headers()
-    session = _Session(server.upstream, fetcher, credentials)
+    return _Session(server.upstream, fetcher, credentials)
+
+
+async def list_tools(server: McpServerSettings, fetcher: Fetcher) -> list[dict[str, Any]] | None:
+    """
+    Return the tools of an MCP server; ``None`` if it does not list them without a caller.
+
+    Raises:
+        FetchFailed: it cannot be reached.
+    """
+    session = _session(server, fetcher)
+    await session.begin()
+    if session.version is None:
+        return None
+    try:
+        return await session.tools()
+    finally:
+        await session.end()
+
+
+async def check_upstream(setting: str, server: McpServerSettings, fetcher: Fetcher) -> Finding:
+    """Return whether an MCP server answers at ``upstream``, and has the tools that rules name."""
+    assert server.upstream is not None
+    session = _session(server, fetcher)
     try:
         answer = await session.begin()
         if session.version is None:
             return _no_server(setting, server, answer)
-        names = await session.tools() if "tools" in session.capabilities else set[str]()
+        tools = await session.tools() if "tools" in session.capabilities else []
         await session.end()
     except FetchFailed as error:
         return failed(
@@ -128,10 +150,11 @@ async def check_upstream(setting: str, server: McpServerSettings, fetcher: Fetch
             f"The MCP server cannot be reached: {error.detail}.",
             "Start it, or correct the URL.",
         )
-    if names is None:
+    if tools is None:
         return failed(
             setting, "The MCP server does not list its tools.", "Look into the log of the server."
         )
+    names = {one["name"] for one in tools}
     said = f"{server.upstream} speaks MCP {session.version}, and has {len(names)} tools."
     return compared(setting, server.policy, names) or ok(setting, said)
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from doorward.config.checks.findings import Finding, failed, ok, warning
-from doorward.config.checks.tools import compared, names_in
+from doorward.config.checks.tools import compared, tools_in
 from doorward.gateway.stdio.capabilities import offered
 from doorward.gateway.stdio.child_session import ChildSession
 from doorward.gateway.stdio.refusals import StdioServerRefusal
@@ -16,13 +16,7 @@ _MOST_PAGES = 100
 async def check_command(setting: str, command: StdioCommand, policy: Policy) -> Finding:
     """Return whether the command starts, is an MCP server, and has the tools that rules name."""
     try:
-        session = await ChildSession.open(
-            command,
-            log=lambda _id, _text: None,
-            user={},
-            declared={},
-            notified=lambda _method, _params: None,
-        )
+        session = await _open(command)
     except StdioServerRefusal as error:
         return failed(
             setting,
@@ -32,7 +26,7 @@ async def check_command(setting: str, command: StdioCommand, policy: Policy) -> 
     try:
         if "tools" not in offered(session.initialized):
             return ok(setting, f"{command.name} is an MCP server without tools.")
-        names = await _tools(session, command.limits.start)
+        names = {one["name"] for one in await _tools(session, command.limits.start)}
     except (StdioServerRefusal, TimeoutError) as error:
         return failed(
             setting,
@@ -51,12 +45,37 @@ async def check_command(setting: str, command: StdioCommand, policy: Policy) -> 
     return compared(setting, policy, names) or ok(setting, said)
 
 
-async def _tools(session: ChildSession, seconds: float) -> set[str]:
-    found: set[str] = set()
+async def list_tools(command: StdioCommand) -> list[dict[str, Any]]:
+    """
+    Return the tools of a command.
+
+    Raises:
+        StdioServerRefusal: the command cannot be used.
+        TimeoutError: it does not answer.
+    """
+    session = await _open(command)
+    try:
+        return await _tools(session, command.limits.start)
+    finally:
+        await session.close()
+
+
+async def _open(command: StdioCommand) -> ChildSession:
+    return await ChildSession.open(
+        command,
+        log=lambda _id, _text: None,
+        user={},
+        declared={},
+        notified=lambda _method, _params: None,
+    )
+
+
+async def _tools(session: ChildSession, seconds: float) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
     params: dict[str, Any] = {}
     for _ in range(_MOST_PAGES):
         event = await session.ask("tools/list", params, seconds)
-        found |= names_in(event.value)
+        found += tools_in(event.value)
         cursor = event.value.get("nextCursor")
         if not isinstance(cursor, str):
             break

@@ -7,14 +7,14 @@ from doorward.config.checks.findings import Finding, warning
 from doorward.policy import EVERY, Policy
 
 
-def names_in(result: Mapping[str, Any]) -> set[str]:
-    """Return the names of the tools in one result of ``tools/list``."""
+def tools_in(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the tools in one result of ``tools/list``."""
     tools = result.get("tools")
-    return {
-        one["name"]
+    return [
+        one
         for one in (tools if isinstance(tools, list) else ())
         if isinstance(one, dict) and isinstance(one.get("name"), str)
-    }
+    ]
 
 
 def compared(setting: str, policy: Policy, names: Collection[str]) -> Finding | None:

@@ -416,6 +416,11 @@ MCP_SERVER = Table(
         Setting("default_scopes", WORDS, "The scopes of a request that names none."),
         Setting("policy", POLICY, "Who may do what.", True),
         Setting(
+            "tool_pins",
+            FilePath(),
+            "The file of accepted tools that doorward pins accept writes; others are refused.",
+        ),
+        Setting(
             "issuers",
             Items(Table(_ISSUER, TrustedIssuerSettings)),
             "The issuers whose tokens are accepted, if there are several.",

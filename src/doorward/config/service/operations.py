@@ -80,6 +80,14 @@ class ServiceOperations:
 
         return timed
 
+    def tools_sink(self, route: str) -> Callable[[str, str], None]:
+        """Return what writes an event about a tool that no client may see or call."""
+
+        def write(name: str, reason: str) -> None:
+            self.events.line("tool.refused", time.time(), route=route, tool=name, reason=reason)
+
+        return write
+
     def stdio_sink(self) -> Callable[[StdioLogLine], None]:
         """Return where the lines go that stdio servers write to stderr."""
 

@@ -12,6 +12,7 @@ from doorward.config.service.routing import Site
 from doorward.config.settings import EXCHANGED, McpServerSettings
 from doorward.errors import ConfigurationError
 from doorward.gateway import Gateway, Route
+from doorward.gateway.accepted_tools import AcceptedTools
 from doorward.gateway.shortened_lists import Permits, ShortenedLists
 from doorward.gateway.stdio import StdioServer
 from doorward.gateway.upstream_identity import ASSERTION_TYPE
@@ -116,11 +117,11 @@ class McpServerPart(Part):
                 clock=clock,
             )
             server.decide = permits
-            self.guarded = guard.protect(server)
+            app: ASGIApp = server
         else:
-            self.guarded = guard.protect(
-                _gateway(settings, guard, operations, self.route, permits, authserver)
-            )
+            app = _gateway(settings, guard, operations, self.route, permits, authserver)
+        self.tools = AcceptedTools(app, settings.accepted_tools, operations.tools_sink(self.route))
+        self.guarded = guard.protect(self.tools)
         self.site = Site(
             HostOriginPolicy(settings.resource, settings.options.get("allowed_hosts")),
             EndpointPaths(settings.resource, settings.options.get("path")),
@@ -142,12 +143,14 @@ class McpServerPart(Part):
         return "keys-unavailable" if verifier.issuers_without_keys() else None
 
     def samples(self) -> list[Sample]:
-        """Return what metrics read at each scrape: the cache of verified tokens."""
+        """Return what metrics read at each scrape: the cache of tokens, and refused tools."""
         verifier = self.guarded.verifier
+        refused = Sample("doorward_refused_tools", (self.route,), len(self.tools.reasons))
         if not isinstance(verifier, Verifier | CredentialVerifier):
-            return []
+            return [refused]
         hits, entries = verifier.cache_counts()
         return [
+            refused,
             Sample("doorward_token_cache_hits_total", (self.route,), hits),
             Sample("doorward_token_cache_entries", (self.route,), entries),
         ]
