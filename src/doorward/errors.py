@@ -152,12 +152,20 @@ class AmbiguousToken(BadRequest):
 
 
 class MissingToken(RequestRefused):
-    """No credentials came, so the challenge names no error."""
+    """
+    No credentials came, so the challenge names no error.
+
+    ``scopes`` is all that the operation needs, if it is known: one sign-in is then enough.
+    """
 
     code = "missing-token"
     status = 401
     public = "This server needs an access token."
     hint = "Sign in: the challenge in WWW-Authenticate names the metadata to start from."
+
+    def __init__(self, detail: str, scopes: frozenset[str] = frozenset()) -> None:
+        super().__init__(detail)
+        self.scopes = scopes
 
 
 class TokenRejected(RequestRefused):

@@ -224,9 +224,7 @@ async def test_a_failed_key_admits_nobody() -> int:
     "CVE-2026-52869",
     Defence(
         "doorward.guard.sessions:SessionOwners.require_own",
-        {
-            "if known and self._owners.get(session) != (principal_of(caller) or _STRANGER):": "if False:"
-        },
+        {"if known and owner != (principal or _STRANGER):": "if False:"},
     ),
 )
 async def test_a_session_is_its_owners_alone() -> int:

@@ -14,7 +14,7 @@ from doorward.guard import AuditEvent
 from doorward.policy import Operation
 from doorward.policy.rules import STRANGERS_CONVERSATION
 from doorward.testing import TokenMint
-from tests.guard.public_servers import BASE, BUILDS, RESOURCE, RULES, AnyServer, guards
+from tests.guard.public_servers import BASE, BUILDS, RESOURCE, RULES, AnyServer, guards, name_of
 from tests.ledger import proves
 from tests.quickstart.calling import call, result, serving
 
@@ -304,39 +304,99 @@ async def test_the_audit_log_says_that_nobody_was_served_and_why_others_were_not
     assert "refund is not public" in refused.detail
 
 
+async def answers_a_session(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with a session whose id is the caller's name."""
+    if scope["type"] == "lifespan":
+        await AnyServer()(scope, receive, send)
+        return
+    headers = [(b"content-type", b"application/json")]
+    identity = scope["doorward.identity"]
+    if not any(name == b"mcp-session-id" for name, _ in scope["headers"]):
+        headers.append((b"mcp-session-id", name_of(identity).encode()))
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b'{"result":{}}'})
+
+
 @proves("S219", "refuses", "public by name only")
 async def test_a_session_of_somebody_who_signed_in_is_not_a_strangers(mint: TokenMint) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            await AnyServer()(scope, receive, send)
-            return
-        headers = [(b"content-type", b"application/json")]
-        name = b"stranger" if scope["doorward.identity"] is None else b"alice"
-        headers.append((b"mcp-session-id", name))
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b'{"result":{}}'})
-
     guard = guards(mint)(Policy(base=BASE, rules=RULES))
     alice = mint.mint("alice", scopes=["shop:read"])
-    async with serving(guard.protect(app)) as client:
+    async with serving(guard.protect(answers_a_session)) as client:
         await send(client, "tools/list")
         await send(client, "tools/list", alice)
         answers = {
             (session, token is not None): (
                 await send(client, "tools/list", token, **{"mcp-session-id": session})
             ).status_code
-            for session in ("stranger", "alice", "unknown")
+            for session in ("nobody", "alice", "unknown")
             for token in (None, alice)
+            if (session, token) != ("nobody", alice)
         }
 
     assert answers == {
-        ("stranger", False): 200,
-        ("stranger", True): 404,
+        ("nobody", False): 200,
         ("alice", False): 404,
         ("alice", True): 200,
         ("unknown", False): 404,
         ("unknown", True): 404,
     }
+
+
+@proves("S219", "accepts", "public by name only")
+@proves("S219", "refuses", "public by name only")
+async def test_who_signs_in_keeps_the_session_and_nobody_else_has_it_any_more(
+    mint: TokenMint,
+) -> None:
+    guard = guards(mint)(Policy(base=BASE, rules=RULES))
+    alice, bob = mint.mint("alice", scopes=["shop:read"]), mint.mint("bob", scopes=["shop:read"])
+    async with serving(guard.protect(answers_a_session)) as client:
+
+        async def status(token: str | None) -> int:
+            answer = await send(client, "tools/list", token, **{"mcp-session-id": "nobody"})
+            return answer.status_code
+
+        await send(client, "tools/list")
+        found = [await status(one) for one in (None, alice, None, bob, "x", alice)]
+
+    assert found == [200, 200, 404, 404, 401, 200]
+
+
+@each_server
+async def test_a_client_of_2025_signs_in_within_its_session(mint: TokenMint, kind: str) -> None:
+    headers = {"accept": "application/json, text/event-stream"}
+    alice = mint.mint("alice", scopes=["shop:read", "shop:refund"])
+    bob = mint.mint("bob", scopes=["shop:read", "shop:refund"])
+    params = {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    }
+    async with serving(BUILDS[kind](guards(mint))) as client:
+
+        async def post(method: str, params: Any, token: str | None = None) -> httpx2.Response:
+            sent = dict(headers)
+            if token is not None:
+                sent["authorization"] = f"Bearer {token}"
+            body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+            return await client.post("/mcp", json=body, headers=sent)
+
+        began = await post("initialize", params)
+        session = began.headers.get("mcp-session-id")
+        if session is not None:
+            headers["mcp-session-id"] = session
+        headers["mcp-protocol-version"] = "2025-11-25"
+        refund = {"name": "refund", "arguments": {}}
+        refused = await post("tools/call", refund)
+        accepted = await post("tools/call", refund, alice)
+        again = await post("tools/call", refund, alice)
+        others = [await post("ping", {}, one) for one in (bob, None)]
+
+    assert refused.status_code == 401
+    assert 'scope="shop:read shop:refund"' in refused.headers["www-authenticate"]
+    for answer in (accepted, again):
+        assert message(answer)["result"]["structuredContent"] == {"to": "alice"}
+    if session is not None:
+        assert [one.status_code for one in others] == [404, 404]
 
 
 @pytest.mark.parametrize(

@@ -107,14 +107,18 @@ async def test_chatgpt_learns_without_a_token_that_it_must_sign_in() -> None:
     # OpenAI requires an error, which a challenge over HTTP does not have without a token.
     assert params["error"] == "insufficient_scope"
     assert params["error_description"] == "This server needs an access token."
-    assert params["scope"] == "mcp:read"
+    assert params["scope"] == "mcp:add mcp:read mcp:tools"
 
 
-async def test_a_stranger_learns_no_names_from_a_tool_error() -> None:
-    made = bench()
-    protected, unknown = [await made.call(name, **CHATGPT) for name in ("add", "none")]
+@pytest.mark.parametrize("agent", ["openai-mcp/1", "node"])
+async def test_where_names_are_hidden_a_stranger_learns_none(agent: str) -> None:
+    rules = {("tools/call", "hello"): Rule(public=True), ("tools/call", "add"): Rule("mcp:add")}
+    made = Bench(policy=Policy(base=Rule("mcp:read"), rules=rules), hide_refused=True)
+    found = [await made.call(name, **{"user-agent": agent}) for name in ("add", "none")]
 
-    assert protected.json() == unknown.json()
+    for answer in found:
+        assert "mcp:add" not in answer.text + answer.headers.get("www-authenticate", "")
+    assert found[0].status_code == found[1].status_code
 
 
 @pytest.mark.parametrize(
@@ -126,7 +130,8 @@ async def test_other_clients_get_a_status_and_a_challenge(agent: str) -> None:
     fewer = await made.call("add", token("mcp:read"), **{"user-agent": agent})
 
     assert (without.status_code, fewer.status_code) == (401, 403)
-    assert 'scope="mcp:read"' in challenge(without)
+    # All that the call needs: most clients act on one challenge for each call.
+    assert 'scope="mcp:add mcp:read mcp:tools"' in challenge(without)
     assert 'scope="mcp:add mcp:read mcp:tools"' in challenge(fewer)
 
 

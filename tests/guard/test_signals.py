@@ -241,7 +241,9 @@ async def agree(drawn: Drawn) -> list[str]:
         # Without a token: exactly what is public is admitted.
         assert without.admitted == public
         if not without.admitted:
-            assert without.scopes == bench.guard.pipeline.challenge.scopes
+            first = bench.guard.pipeline.challenge.scopes
+            needed = row.scopes if row is not None and drawn.policy.has_public else frozenset()
+            assert without.scopes == first | needed
             assert without.challenge is not None
             assert without.challenge["resource_metadata"] == METADATA
             happened.append("without a token")
@@ -317,3 +319,14 @@ async def test_a_policy_with_everything_in_it_agrees_for_every_client(
         "unknown-operation",
         "without a token",
     }
+
+
+@proves("S220", "refuses", "hosted client declaration")
+async def test_no_signal_invites_to_a_tool_that_nobody_may_call() -> None:
+    public = {("tools/call", "a"): Rule(public=True)}
+    beside = {("tools/call", "b"): [Rule({"s"}, kinds={"service"})]}
+    policy = DeclaredPolicy(Policy(base=Rule(kinds={"person"}), rules=public), Declared(beside))
+
+    happened = await agree(Drawn(policy, frozenset({"s"}), frozenset(), "person", None))
+
+    assert "kind-not-allowed" in happened

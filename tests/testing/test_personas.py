@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from doorward import McpServer
+from doorward import Guard, McpServer
 from doorward.authserver import (
     Allow,
     AuthorizationServer,
@@ -35,6 +35,7 @@ from doorward.testing import (
 from tests.demo.sign_in import URL as DEMO
 from tests.demo.sign_in import Blank
 from tests.embedded.test_guard_with_sign_in import KINDS, fastapi
+from tests.guard.public_servers import BUILDS
 from tests.testing.orders_server import ISSUER, SCOPES, URL, orders
 
 DOCUMENTED = {"claude", "claude-code", "chatgpt", "vscode"}
@@ -308,3 +309,28 @@ def test_a_public_server_needs_no_sign_in() -> None:
 
     assert connected.registration is None
     assert connected.tools == ("today",)
+
+
+@pytest.mark.parametrize("kind", ["own", "sdk", "fastmcp", "any server"])
+def test_it_signs_in_when_it_calls_what_is_not_public_and_not_before(
+    kind: str, every_persona: Persona
+) -> None:
+    made: list[Guard] = []
+
+    def new_guard(policy: Policy) -> Guard:
+        made.append(Guard(resource=URL, issuer=ISSUER, policy=policy))
+        return made[-1]
+
+    app = BUILDS[kind](new_guard)
+    with run_server(app, made[-1]) as running:
+        connected = running.connect(every_persona, call=("refund", {}))
+        public = running.connect(every_persona, call=("hello", {}))
+
+    assert connected.result is not None
+    assert connected.result["structuredContent"]["to"] not in ("nobody", None)
+    assert connected.scopes >= {"shop:read", "shop:refund"}
+    hops = [one.hop for one in connected.hops]
+    assert hops.index("call") < hops.index("authorization")
+    assert public.result is not None
+    assert public.result["structuredContent"] == {"to": "nobody"}
+    assert public.requested == {}

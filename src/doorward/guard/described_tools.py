@@ -10,6 +10,7 @@ from doorward.guard.http.request_headers import RequestHeaders
 from doorward.guard.http.responses import Response, deliver
 from doorward.guard.public_lists import LONGEST, body_kind, uncompressed, with_length
 from doorward.guard.refusals import ListNotReadable
+from doorward.guard.scopes import needs_of
 from doorward.policy import Operation, Policy
 from doorward.policy.rules import OPEN_STREAM
 from doorward.wire.asgi import ASGIApp, Message, Receive, Scope, Send
@@ -45,8 +46,8 @@ def security_schemes(policy: Policy, tool: str) -> list[Mapping[str, Any]] | Non
 
     Spec: OpenAI plugins, "Triggering authentication UI"; MCP SEP-1488
     """
-    needs = policy.requirement(Operation("tools/call", tool))
-    if needs is None or not needs.kinds:
+    needs = needs_of(policy, Operation("tools/call", tool))
+    if needs is None:
         return None
     if needs.public:
         return [{"type": "noauth"}]

@@ -24,7 +24,7 @@ from doorward.guard.http_methods import ALLOW, NOT_IN_MESSAGES, operation_of, wi
 from doorward.guard.pipeline import GuardedRequest, Pipeline
 from doorward.guard.public_lists import PublicLists
 from doorward.guard.refusals import MethodRefused, NothingHere, NotReady, PathRefused
-from doorward.guard.sessions import SessionOwners
+from doorward.guard.sessions import ADOPTED_KEY, SessionOwners
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity
 from doorward.policy import Operation, Policy
@@ -292,7 +292,7 @@ class GuardMiddleware:
         headers, repeated = request.headers.by_name, request.headers.repeated
         # If there are two ids, the application could use the other one.
         only = b"" if b"mcp-session-id" in repeated else headers[b"mcp-session-id"]
-        self._sessions.require_own(only, caller)
+        request.in_adopted_session = self._sessions.require_own(only, caller)
 
     async def _answer_options(self, request: GuardedRequest, send: Send) -> None:
         """Answer OPTIONS without a token: browsers send none with a preflight."""
@@ -317,6 +317,8 @@ class GuardMiddleware:
         }
         if request.envelope is not None:
             inner[ENVELOPE_KEY] = request.envelope
+        if request.in_adopted_session:
+            inner[ADOPTED_KEY] = True
         if scope["path"] != app_path:
             inner["path"] = app_path
             inner["raw_path"] = app_path.encode()

@@ -14,6 +14,7 @@ from doorward.guard.http.request_headers import RequestHeaders, read_headers
 from doorward.guard.http.responses import Response, refusal_answer, tool_error_answer
 from doorward.guard.refusal_forms import RefusalForms
 from doorward.guard.refusals import ArgumentRefused, KindNotAllowed, UnknownName
+from doorward.guard.scopes import needs_of
 from doorward.identity import Identity
 from doorward.policy import Decision, Operation, Policy
 from doorward.policy.call_limits import RuleLimit
@@ -47,6 +48,8 @@ class GuardedRequest:
     scopes: frozenset[str] = frozenset()
     # Whether it is served without a token: there is none, and the policy has something public.
     is_stranger: bool = False
+    # Whether its session was opened without a token, by the same client.
+    in_adopted_session: bool = False
     # The true reason, where the answer hides that the operation exists.
     hidden_reason: str | None = None
     # The limits of the rules that allowed the operation.
@@ -182,6 +185,8 @@ class Pipeline:
                 decision, identity, operation, request.envelope, request.scope["headers"]
             )
         if not decision.allowed:
+            if identity is None:
+                raise self._refusal_of_stranger(policy, operation)
             raise self._refusal_of(request, decision, operation, identity)
         if decision.limits:
             request.limits = decision.limits
@@ -211,6 +216,13 @@ class Pipeline:
         if request.identity is None:
             address = address_key(HTTPConnection(request.scope), self._trusted_proxies)
         return counted_as(request.identity, address)
+
+    def _refusal_of_stranger(self, policy: Policy, operation: Operation) -> MissingToken:
+        # Most clients act on one challenge for each call: it names all that the call needs. Where
+        # names are hidden, it is the same for what is protected and for what is not there.
+        needs = None if self._hides else needs_of(policy, operation)
+        scopes = frozenset[str]() if needs is None else needs.scopes
+        return MissingToken(f"{_what(operation)} is not public", scopes)
 
     def refuse(self, request: GuardedRequest, refusal: RequestRefused | Unavailable) -> Response:
         """Return the HTTP answer to ``refusal``, and write its audit event."""
@@ -259,7 +271,6 @@ class Pipeline:
         identity: Identity | None,
     ) -> RequestRefused:
         if identity is None:
-            # The same for what is protected and for what is not there: strangers learn no names.
             return MissingToken(f"{_what(operation)} is not public")
         refusal = _refusal_of(decision, operation, identity)
         # Operations without a name, such as lists, are not hidden: a client may request their scopes.

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from doorward.policy import Policy
+from doorward.policy import Operation, Policy, Requirement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +46,16 @@ class NamedScopes:
             first = _base_of(policies)
         # Whether to ask for refresh tokens is the client's decision.
         return first - {"offline_access"}
+
+
+def needs_of(policy: Policy, operation: Operation) -> Requirement | None:
+    """
+    Return what a caller of ``operation`` needs, or ``None`` if nobody may do it.
+
+    Lists and challenges both say what this returns, so they cannot disagree.
+    """
+    needs = policy.requirement(operation)
+    return needs if needs is not None and needs.kinds else None
 
 
 def scopes_of(*policies: Policy) -> frozenset[str]:

@@ -5,6 +5,9 @@ from collections import OrderedDict
 from doorward.errors import SessionRefused
 from doorward.identity import Identity, Principal, principal_of
 
+ADOPTED_KEY = "doorward.adopted_session"
+"""The key in the ASGI scope that says: the session was opened without a token."""
+
 # The owner of sessions that callers without a token opened. No token has an empty issuer.
 _STRANGER: Principal = ("", "", None)
 
@@ -17,8 +20,8 @@ class SessionOwners:
     their own, attackers could read another caller's stream or send messages into the session. A
     refreshed token has the same owner and keeps the session.
 
-    Callers without a token share one owner: whoever knows the id of such a session can use it. A caller
-    who signs in begins a new session.
+    Callers without a token share one owner: whoever knows the id of such a session can use it. The
+    first who comes with a token owns it from then on, because clients sign in within their session.
 
     ``outlives_us`` says that the application runs elsewhere, so its sessions outlive this process.
     """
@@ -27,17 +30,19 @@ class SessionOwners:
         self._entries = entries
         self._outlives_us = outlives_us
         self._owners: OrderedDict[bytes, Principal] = OrderedDict()
+        self._adopted: set[bytes] = set()
 
     def opened(self, session: bytes, caller: Identity | None) -> None:
         """Remember that the application opened ``session`` for ``caller``."""
         self._owners.setdefault(session, principal_of(caller) or _STRANGER)
         self._owners.move_to_end(session)
         while len(self._owners) > self._entries:
-            self._owners.popitem(last=False)
+            forgotten, _ = self._owners.popitem(last=False)
+            self._adopted.discard(forgotten)
 
-    def require_own(self, session: bytes, caller: Identity | None) -> None:
+    def require_own(self, session: bytes, caller: Identity | None) -> bool:
         """
-        Return if the session is the caller's own.
+        Return whether the caller adopted the session, if it is the caller's own.
 
         Does not check ids while an application in this process has opened no session: there is
         nothing to protect. An upstream server may still have the sessions of before a restart, and
@@ -49,8 +54,13 @@ class SessionOwners:
         Spec: MCP 2025-11-25 basic/transports §Session Management
         """
         known = self._owners or self._outlives_us
-        if known and self._owners.get(session) != (principal_of(caller) or _STRANGER):
+        principal, owner = principal_of(caller), self._owners.get(session)
+        if principal is not None and owner == _STRANGER:
+            self._owners[session] = owner = principal
+            self._adopted.add(session)
+        if known and owner != (principal or _STRANGER):
             # A forgotten owner counts as another caller. Otherwise an attacker who opens enough
             # sessions could take over all older ones.
-            owner = "callers without a token" if caller is None else repr(caller.key)
-            raise SessionRefused(f"not a session of {owner}")
+            who = "callers without a token" if caller is None else repr(caller.key)
+            raise SessionRefused(f"not a session of {who}")
+        return session in self._adopted

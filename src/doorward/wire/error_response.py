@@ -9,7 +9,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from doorward.errors import HttpError, NotPermitted, RequestRefused, ScopeMissing, Unavailable
+from doorward.errors import (
+    HttpError,
+    MissingToken,
+    NotPermitted,
+    RequestRefused,
+    ScopeMissing,
+    Unavailable,
+)
 from doorward.wire.jsonrpc.envelope import Envelope
 from doorward.wire.jsonrpc.malformed import Malformed, jsonrpc_error
 from doorward.wire.oauth.challenge import build_challenge
@@ -66,6 +73,8 @@ class BearerChallenge(NamedTuple):
             params.append(("error", code))
             params.append(("error_description", error.description))
         scopes = error.scopes if isinstance(error, ScopeMissing) else self.scopes
+        if isinstance(error, MissingToken):
+            scopes |= error.scopes
         if scopes and error.status != 400:
             params.append(("scope", build_scope(scopes)))
         params.append(("resource_metadata", self.metadata_url))

@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from doorward.errors import ConfigurationError
 from doorward.guard.guard import Guard
+from doorward.guard.http.mounts import applications_at, path_served, session_manager_at
 from doorward.guard.middleware import GuardMiddleware
 from doorward.identity import Identity, current_identity
 from doorward.integrations.declared_rules import DeclaredPolicy, requires
@@ -146,6 +147,8 @@ def _guarded_app(
         hides_token=True,
         header=header,
         public_endpoint=public_endpoint,
+        # FastMCP makes its manager at the start.
+        manager=lambda: session_manager_at(applications_at(app, path_served(app, guard.app_path))),
     )
     return guard.protect(adapter, policy=policy, prepare=adapter.prepare)
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import msgspec
 from mcp.server._otel import OpenTelemetryMiddleware
 from mcp.server.auth.middleware.auth_context import auth_context_var
-from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser, authorization_context
 from mcp.server.auth.provider import AccessToken
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel.server import Server
@@ -26,6 +26,7 @@ from starlette.requests import Request
 from doorward.errors import ConfigurationError, RequestRefused
 from doorward.guard.http.responses import INSIDE_KEY
 from doorward.guard.issuers import Issuer
+from doorward.guard.sessions import ADOPTED_KEY
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity, reset_current_identity, set_current_identity
 from doorward.integrations.error_reporting import account_of, public_sentence
@@ -87,7 +88,8 @@ class SdkAdapter:
     lifespan ran. ``started`` runs once after start-up, ``before`` runs before each request.
     ``hides_token`` removes the ``Authorization`` header from an application that forwards its
     callers' headers. ``header`` replaces it, if the application requires one. ``public_endpoint``
-    serves callers without a token, if the application's own endpoint requires one.
+    serves callers without a token, if the application's own endpoint requires one. ``manager``
+    returns the session manager, which learns here that a session's client has signed in.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class SdkAdapter:
         hides_token: bool = False,
         header: tuple[bytes, bytes] | None = None,
         public_endpoint: ASGIApp | None = None,
+        manager: Callable[[], Any] | None = None,
     ) -> None:
         self._app = app
         self._policy = policy
@@ -120,6 +123,7 @@ class SdkAdapter:
         self._hides_token = hides_token
         self._header = header
         self._public_endpoint = public_endpoint
+        self._manager = manager
         self._scopes: frozenset[str] | None = None
         self._users: dict[_Key, tuple[Identity, AuthenticatedUser, AuthCredentials]] = {}
 
@@ -138,6 +142,8 @@ class SdkAdapter:
         else:
             _, user, credentials = self._user(identity)
             scope["user"], scope["auth"] = user, credentials
+            if ADOPTED_KEY in scope:
+                self._adopt_session(scope, user)
         if not self._mounted:
             # The application sees the whole path, wherever the guard is mounted.
             scope["root_path"] = ""
@@ -156,6 +162,13 @@ class SdkAdapter:
             await endpoint(scope, receive, send)
         finally:
             auth_context_var.reset(token)
+
+    def _adopt_session(self, scope: Scope, user: AuthenticatedUser) -> None:
+        """Make ``user`` the owner of a session without one, as the guard did."""
+        owners = getattr(self._manager() if self._manager else None, "_session_owners", None)
+        if owners is not None:
+            session = dict(scope["headers"])[b"mcp-session-id"].decode("latin-1")
+            owners.setdefault(session, authorization_context(user))
 
     def _user(self, identity: Identity) -> tuple[Identity, AuthenticatedUser, AuthCredentials]:
         key = (identity.issuer, identity.subject, identity.token_id, identity.expires_at)

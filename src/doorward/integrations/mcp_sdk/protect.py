@@ -112,6 +112,7 @@ def protect(
             issuers=guard.issuers,
             endpoint=manager.handle_request,
             lifespan=lambda _: ServerLifespan(own, lambda: is_running(manager)),
+            manager=lambda: manager,
         )
         return guard.protect(adapter, policy=policy, prepare=adapter.prepare)
     manager = _manager_of(server, core, app, guard.app_path)
@@ -125,6 +126,7 @@ def protect(
         lifespan=lambda started: mounted_lifespan(
             app, guard.app_path, core, manager, started=started
         ),
+        manager=lambda: manager,
     )
     return guard.protect(adapter, policy=policy, prepare=adapter.prepare)
 

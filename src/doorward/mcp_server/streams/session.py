@@ -163,6 +163,9 @@ class Sessions:
         """
         self._prune()
         session = self._sessions.get(session_id)
+        if session is not None and session.principal is None:
+            # Its client has signed in since; the guard lets nobody else come this far with it.
+            session.principal = principal
         if session is None or session.principal != principal:
             raise SessionRefused(
                 f"not a session of {principal!r}", description="Session not found."
