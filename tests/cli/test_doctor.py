@@ -126,11 +126,24 @@ def test_two_ways_to_a_token_are_refused(doorward: Command) -> None:
     assert (ended.status, ended.document["error"]["code"]) == (2, "two-ways")
 
 
+@pytest.mark.parametrize("way", ["--sign-in", "--paste", "--device", "--patient"])
+def test_a_sign_in_says_that_it_registers_a_client_before_it_does(
+    doorward: Command, way: str
+) -> None:
+    ended = doorward("doctor", "http://localhost:1/mcp", way, "--json")
+    assert (ended.status, ended.document["error"]["code"]) == (2, "would-register")
+
+
+def test_a_sign_in_with_a_client_of_ones_own_registers_none(doorward: Command) -> None:
+    ended = doorward("doctor", "http://localhost:1/mcp", "--sign-in", "--client-id", "a", "--json")
+    assert [one["code"] for one in ended.document["findings"]] == ["connection-refused"]
+
+
 def test_a_sign_in_at_a_real_server_finds_nothing(
     doorward: Command, demo: Running, as_user: Callable[..., ScriptedUser]
 ) -> None:
     as_user("alice")
-    document = doorward("doctor", demo.mcp, "--sign-in", "--json").document
+    document = doorward("doctor", demo.mcp, "--sign-in", "--register", "--json").document
     rungs = {one["name"]: one["status"] for one in document["ladder"]}
     assert document["findings"] == []
     assert rungs["refresh"] == "passed"

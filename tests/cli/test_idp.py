@@ -144,7 +144,7 @@ def test_the_hint_for_an_unknown_name_is_the_table_command(doorward: Command) ->
 
 
 def test_probe_measures_a_running_server(doorward: Command, demo: Running) -> None:
-    ended = doorward("idp", "probe", demo.url, "--json")
+    ended = doorward("idp", "probe", demo.url, "--try-registration", "--json")
 
     # The demo in this process logs what it refused to the same stream, before the document.
     document = json.loads(ended.out[ended.out.index("{\n") :])
@@ -156,17 +156,17 @@ def test_probe_measures_a_running_server(doorward: Command, demo: Running) -> No
 
 
 def test_probe_prints_a_table_with_evidence_and_advice(doorward: Command, demo: Running) -> None:
-    ended = doorward("idp", "probe", demo.url, "--skip-registration", "--idp", "keycloak")
+    ended = doorward("idp", "probe", demo.url, "--idp", "keycloak")
 
     assert ended.status == 0
     assert "PKCE\tyes\tS256 advertised" in ended.out
-    assert "7591\tunknown\tadvertised; not tried, as requested" in ended.out
+    assert "7591\tunknown\tadvertised; not tried\n" in ended.out
     assert "Included Custom Audience" in ended.out
 
 
 def test_probe_does_not_list_completed_steps_as_to_do(doorward: Command, demo: Running) -> None:
-    told = doorward("idp", "probe", demo.url, "--idp", "keycloak")
-    untried = doorward("idp", "probe", demo.url, "--idp", "keycloak", "--skip-registration")
+    told = doorward("idp", "probe", demo.url, "--idp", "keycloak", "--try-registration")
+    untried = doorward("idp", "probe", demo.url, "--idp", "keycloak")
 
     assert "Known of Keycloak and already done here: RFC 7591 §3." in told.err
     assert "Trusted Hosts" not in told.out

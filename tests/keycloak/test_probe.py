@@ -83,7 +83,10 @@ async def test_every_known_form_of_its_metadata_answers(running_keycloak: Runnin
 
 def test_the_command_prints_the_row_as_a_document(running_keycloak: RunningKeycloak) -> None:
     ended = subprocess.run(
-        [COMMAND, "idp", "probe", running_keycloak.issuer, "--idp", "keycloak", "--json"],
+        [
+            COMMAND, "idp", "probe", running_keycloak.issuer,
+            "--idp", "keycloak", "--try-registration", "--json",
+        ],
         capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
 

@@ -18,6 +18,7 @@ from doorward.cli.doctor.options import (
     Patient,
     Persona,
     Port,
+    Register,
     Saw,
     Scope,
     SignIn,
@@ -47,7 +48,7 @@ from doorward.errors import ConfigurationError
 EPILOG = examples(
     "doorward doctor https://mcp.example/mcp",
     'doorward doctor https://mcp.example/mcp --saw "Authorization with the MCP server failed"',
-    "doorward doctor https://mcp.example/mcp --as claude --sign-in",
+    "doorward doctor https://mcp.example/mcp --as claude --sign-in --register",
     "doorward doctor https://mcp.example/mcp --token-file token.txt",
     "doorward doctor https://mcp.example/mcp --json > report.json",
     "doorward doctor --config doorward.toml",
@@ -71,6 +72,7 @@ def doctor(
     sign_in: SignIn = False,
     paste: Paste = False,
     device: Device = False,
+    register: Register = False,
     token_file: TokenFile = None,
     client_id: ClientId = None,
     client_secret_file: SecretFile = None,
@@ -89,10 +91,10 @@ def doctor(
     MCP client does, with at most 100 requests in 60 seconds. With "--sign-in", it also examines the
     token, the first calls and the refresh; it calls no tool.
 
-    It deletes the client that it registers for a sign-in, and revokes the tokens; it names what an
-    issuer cannot delete. The report has no secrets: you can paste it
-    into an issue. The exit status says who must act. With "--explain", it examines nothing, and
-    prints what a finding means.
+    A sign-in needs a client of yours, or "--register". The doctor deletes the client that it
+    registers, and revokes the tokens; it names what an issuer cannot delete. The report has no
+    secrets: you can paste it into an issue. The exit status says who must act. With "--explain",
+    it examines nothing, and prints what a finding means.
     """
     output = Output(as_json=as_json)
     if explain:
@@ -118,6 +120,7 @@ def doctor(
         sign_in=sign_in,
         paste=paste,
         device=device,
+        register=register,
         token_file=token_file,
         client_id=client_id,
         secret_file=client_secret_file,

@@ -60,6 +60,13 @@ Paste = Annotated[
 Device = Annotated[
     bool, typer.Option("--device", help="Sign in on another device, if the issuer supports it.")
 ]
+Register = Annotated[
+    bool,
+    typer.Option(
+        "--register",
+        help="Register a client for the sign-in. An issuer that cannot delete it keeps it.",
+    ),
+]
 TokenFile = Annotated[
     Path | None,
     typer.Option(
@@ -105,6 +112,7 @@ class DoctorOptions:
     sign_in: bool
     paste: bool
     device: bool
+    register: bool
     token_file: Path | None
     client_id: str | None
     secret_file: Path | None
@@ -118,7 +126,7 @@ class DoctorOptions:
         Return the plan of the run.
 
         Raises:
-            UsageProblem: with reason ``unknown-persona``, ``two-ways``, ``no-client-id`` or
+            UsageProblem: with reason ``unknown-persona``, ``two-ways``, ``would-register`` or
                 ``no-issuer``, or what is wrong with a file.
         """
         self._check()
@@ -158,6 +166,14 @@ class DoctorOptions:
                 "two-ways",
                 "--paste, --device and --token-file are three ways to a token.",
                 "Give one of them.",
+            )
+        signs_in = self._kind() in ("browser", "paste", "device")
+        if signs_in and self.client_id is None and not self.register:
+            raise UsageProblem(
+                "would-register",
+                "A sign-in needs a client, and an issuer cannot always delete one that it registers.",
+                "Add --client-id to use a client of yours, or --register to register one. The "
+                "doctor deletes it where the issuer supports that (RFC 7592), and names it otherwise.",
             )
         if self.secret_file is not None and (self.client_id is None or self.issuer is None):
             raise UsageProblem(

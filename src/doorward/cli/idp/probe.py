@@ -23,7 +23,7 @@ from doorward.wire.address import require_issuer
 EPILOG = examples(
     "doorward idp probe https://login.example/realms/mcp",
     "doorward idp probe https://tenant.eu.auth0.com/ --idp auth0",
-    "doorward idp probe http://localhost:9000 --skip-registration --json",
+    "doorward idp probe http://localhost:9000 --try-registration --json",
 )
 
 
@@ -40,21 +40,27 @@ def probe(
             "--idp", metavar="NAME", help="The provider's name; adds its quirks and remedies."
         ),
     ] = None,
-    skip_registration: Annotated[
+    try_registration: Annotated[
         bool,
-        typer.Option("--skip-registration", help="Do not send the invalid registration request."),
+        typer.Option(
+            "--try-registration",
+            help="Also send a registration that the provider must refuse. A provider that accepts "
+            "it can keep a client.",
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """
     Test a live provider: what it advertises, and what of that works.
 
-    Reads the metadata at each well-known URL, sends a registration that the provider must refuse,
-    and calls its endpoints without a token. Needs no account, and creates nothing.
+    Reads the metadata at each well-known URL, and calls the provider's endpoints without a token.
+    Needs no account, and creates nothing. With "--try-registration", it also sends a registration
+    that the provider must refuse. If the provider accepts it, the probe deletes the client again,
+    or names it.
     """
 
     output = Output(as_json=as_json)
-    run(output, lambda: _probe(output, issuer, idp, registration=not skip_registration))
+    run(output, lambda: _probe(output, issuer, idp, registration=try_registration))
 
 
 async def _probe(output: Output, issuer: str, idp: str | None, *, registration: bool) -> None:

@@ -10,7 +10,7 @@ FINDINGS = (
         severity=Severity.STOPS,
         title="The token that you gave has expired ({ago} ago).",
         cause="The server refuses it, as it must.",
-        fix="Get a new token, or run the doctor with --sign-in.",
+        fix="Get a new token, or run the doctor with --sign-in --register.",
     ),
     Finding(
         code="token-lacks-scope",

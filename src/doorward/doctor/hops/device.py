@@ -15,6 +15,8 @@ from doorward.wire import address
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _USER_CODE = re.compile(r"[A-Za-z0-9-]{1,32}")
 _SHORTEST, _MOST_POLLS = 1.0, 60
+_ENDED = ("access_denied", "expired_token")
+"""What the token endpoint says of the user, and not of the request."""
 
 
 async def observe(probe: Probe, evidence: Evidence) -> Evidence:
@@ -65,6 +67,9 @@ async def _poll(probe: Probe, evidence: Evidence, begun: Answer, scope: str) -> 
         error = answer.exchange.error_code()
         if error == "slow_down":
             pause += 5.0
+        elif error in _ENDED:
+            view = SignInView(outcome="error", error=error, asked_scope=scope)
+            return replace(evidence, sign_in=view)
         elif error != "authorization_pending":
             return replace(evidence, token=token_request.keep(probe, evidence, answer))
     return _ended(evidence, scope, "timed-out")

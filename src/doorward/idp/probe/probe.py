@@ -14,7 +14,7 @@ from doorward.net import Fetcher, FetchFailed, FetchRequest
 from doorward.wire import strict_json
 
 LARGEST_KEYS = 256 * 1024
-_UNTRIED = ProbeAttempt(Answer.UNKNOWN, "advertised; not tried, as requested")
+_UNTRIED = ProbeAttempt(Answer.UNKNOWN, "advertised; not tried")
 
 
 async def probe(
