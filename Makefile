@@ -9,7 +9,7 @@ export UV_PYTHON_DOWNLOADS := never
 # more than the tests of it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo keycloak keycloak-dist test test-soak test-deploy test-failover test-fast adapters-oldest release lint commit-subjects format bench bench-tokens bench-languages docs pictures wheel-test setup clean
+.PHONY: demo keycloak keycloak-dist test test-soak test-deploy test-failover test-fast adapters-oldest release lint commit-subjects format bench bench-tokens bench-gateway bench-languages docs pictures wheel-test setup clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -111,6 +111,9 @@ bench: setup tests/clients/node_modules/.installed ## measure beside the peers; 
 
 bench-tokens: setup tests/clients/node_modules/.installed ## measure token endpoints beside their peers; DATABASE_URL is a PostgreSQL of yours
 	$(RUN) python -m benchmarks.issuers
+
+bench-gateway: setup ## measure the gateway beside nginx and a proxy of Starlette and httpx2
+	$(RUN) python -m benchmarks.gateway
 
 bench-languages: setup ## measure servers in Go beside ours, where Go is installed
 	$(RUN) python -m benchmarks.languages

@@ -18,6 +18,7 @@ from benchmarks import (
     verification,
 )
 from benchmarks.arena import key_server
+from benchmarks.gateway.__main__ import HEADING as GATEWAY
 from benchmarks.issuers import __main__ as issuers
 from benchmarks.languages.section import HEADING as LANGUAGES
 from benchmarks.machine import cores, pin
@@ -94,9 +95,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         costs, results, found, quick, crowds, client, day=day, load=load, method=_method(extent)
     )
     text = page.replace_section(text, issuers.measure(quick=given.quick, load=load))
-    # Of those who have the toolchains, with a date of its own.
-    if kept := page.find_section(page.PAGE.read_text(encoding="utf-8"), LANGUAGES):
-        text = page.replace_section(text, kept.rstrip())
+    # Sections with a date and a command of their own.
+    before = page.PAGE.read_text(encoding="utf-8")
+    for heading in (LANGUAGES, GATEWAY):
+        if kept := page.find_section(before, heading):
+            text = page.replace_section(text, kept.rstrip())
     if given.quick:
         print("", text, sep="\n")
     else:

@@ -202,13 +202,17 @@ class Generator:
 
     def turn(self, running: Running, seconds: float, connections: int = 32) -> Turn:
         """Let ``running`` answer for ``seconds`` and return what that took."""
-        job = Job(running.contender.calls, running.port, seconds, connections)
         before = running.cpu
-        self._pipe.send(job)
-        if not self._pipe.poll(seconds + 60):
-            raise RuntimeError(f"the round of {running.contender.name} did not end")
-        tally: Tally = self._pipe.recv()
+        tally = self.play(Job(running.contender.calls, running.port, seconds, connections))
         return Turn(tally, running.cpu - before)
+
+    def play(self, job: Job) -> Tally:
+        """Return what came of one round."""
+        self._pipe.send(job)
+        if not self._pipe.poll(job.seconds + 60):
+            raise RuntimeError(f"the round at port {job.port} did not end")
+        tally: Tally = self._pipe.recv()
+        return tally
 
     def close(self) -> None:
         """End the process."""

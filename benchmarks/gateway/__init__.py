@@ -1,0 +1,1 @@
+"""The gateway beside nginx and a proxy of Starlette and httpx: what each adds to a call."""

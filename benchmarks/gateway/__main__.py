@@ -1,0 +1,110 @@
+"""``python -m benchmarks.gateway``: measure the gateway, and write its section of the page."""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from benchmarks.arena import Generator
+from benchmarks.gateway.proxies import Proxy, proxies
+from benchmarks.gateway.streams import memory_with_streams
+from benchmarks.load import Job
+from benchmarks.page import PAGE, replace_section
+from benchmarks.sections import table
+
+HEADING = "## The gateway"
+_LABELS = {
+    "backend": "the server alone",
+    "nginx": "nginx",
+    "starlette": "Starlette and httpx2, uvicorn with uvloop",
+    "doorward": "**doorward serve**, known API key",
+}
+
+
+class Figures(NamedTuple):
+    """Of one proxy: CPU seconds per call, and the median of each percentile."""
+
+    cpu: float
+    p50: float
+    p99: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark and return the exit status."""
+    parser = argparse.ArgumentParser(prog="benchmarks.gateway", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a smoke run that writes no page")
+    given = parser.parse_args(arguments)
+    load = os.getloadavg()[0]
+    turns, seconds, streams = (2, 0.3, 20) if given.quick else (15, 1.0, 1000)
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(Path(folder), turns, seconds)
+        memory = memory_with_streams(Path(folder), streams)
+    written = _section(found, memory, streams, load)
+    print(written)
+    if not given.quick:
+        page = PAGE.read_text(encoding="utf-8")
+        PAGE.write_text(replace_section(page, written), encoding="utf-8")
+    return 0
+
+
+def measure(folder: Path, turns: int, seconds: float) -> dict[str, Figures]:
+    """Return the figures of each proxy, which take turns."""
+    taken: dict[str, list[Figures]] = {}
+    with proxies(folder) as (running, call):
+        generator = Generator({"known": [call]})
+        try:
+            for _ in range(turns):
+                for one in running:
+                    taken.setdefault(one.name, []).append(_turn(generator, one, seconds))
+        finally:
+            generator.close()
+    return {
+        name: Figures(
+            min(one.cpu for one in some),
+            median(one.p50 for one in some),
+            median(one.p99 for one in some),
+        )
+        for name, some in taken.items()
+    }
+
+
+def _turn(generator: Generator, proxy: Proxy, seconds: float) -> Figures:
+    before = proxy.cpu
+    tally = generator.play(Job("known", proxy.port, seconds, 32))
+    if tally.wrong:
+        raise RuntimeError(f"{proxy.name}: {tally.wrong} answers were wrong")
+    return Figures((proxy.cpu - before) / tally.answered, *tally.latencies)
+
+
+def _section(found: dict[str, Figures], memory: int, streams: int, load: float) -> str:
+    alone = found["backend"]
+    rows = [["", "CPU µs added", "p50 ms added", "p99 ms added"], ["---"] * 4]
+    for name in ("nginx", "starlette", "doorward"):
+        one = found[name]
+        added = (one.cpu * 1e6, (one.p50 - alone.p50) * 1e3, (one.p99 - alone.p99) * 1e3)
+        rows.append([_LABELS[name], f"{added[0]:.0f}", f"{added[1]:.1f}", f"{added[2]:.1f}"])
+    day = datetime.now(UTC).date().isoformat()
+    said = (
+        f"Measured {day}, load average at the start {load:.1f}: `make bench-gateway`.\n"
+        "A `tools/call` on 32 keep-alive connections, to a server that answers at once."
+        " The proxies run on one core and take turns; CPU is that of the quickest turn.\n"
+        "doorward checks the key and the policy, names the caller, and writes an audit event."
+        " The others only forward."
+    )
+    return "\n\n".join(
+        [
+            HEADING,
+            said,
+            table(rows),
+            f"With {streams:,} open streams, `doorward serve` occupies {memory / 1e6:.0f} MB.",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
