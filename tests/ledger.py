@@ -2,7 +2,7 @@
 
 ``@proves("S84", "refuses", "concurrent redemptions")`` says: this test shows that the line refuses
 what it must refuse. The title is the ledger's, so a reader need not look the number up.
-Lines of ``ledger/security.toml`` are S1 to S233; clauses of the MCP authorization pages are in
+Lines of ``ledger/security.toml`` are S1 to S236; clauses of the MCP authorization pages are in
 ``ledger/mcp-authorization.toml``.
 """
 

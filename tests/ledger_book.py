@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 TESTS = ROOT / "tests"
 SECURITY = ROOT / "ledger" / "security.toml"
 CLAUSES = ROOT / "ledger" / "mcp-authorization.toml"
-LAST_LINE = 233
+LAST_LINE = 236
 
 Status = Literal["proved", "later", "not-applicable"]
 Side = Literal["accepts", "refuses"]

@@ -22,6 +22,7 @@ from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import users
 from doorward.authserver.users import users as users_module
+from doorward.operations.story.attempts import Attempts
 from tests.authserver.browser import Browser, answer_in
 
 ISSUER = "http://localhost:9000"
@@ -106,6 +107,7 @@ class AuthServerHarness:
         *,
         fetcher: Any = None,
         provider_fetcher: Any = None,
+        attempts: Attempts | None = None,
         **changes: Any,
     ) -> "AsyncIterator[AuthServerHarness]":
         events: list[ServerEvent] = []
@@ -119,6 +121,7 @@ class AuthServerHarness:
             fetcher=fetcher,
             provider_fetcher=provider_fetcher,
             audit=events.append,
+            attempts=attempts,
         )
         await server.start()
         harness = cls(server, clock, events, settings.issuer, settings.resources[0].uri)

@@ -35,6 +35,7 @@ AUTHORIZATION_SERVER = {
     "public_health": "operations.public, which is also for a file without this table",
 }
 GUARD = {
+    "attempts": "operations.story",
     "verifier": "an object",
     "audit": "an object",
     "clock": "an object",

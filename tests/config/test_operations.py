@@ -184,6 +184,8 @@ async def test_the_audit_file_chains_the_events_of_all_parties(
         ('[audit]\nfile = "no/such/folder/audit.jsonl"', "audit-file"),
         ('[operations]\nlisten = "9100"', "not-in-notation"),
         ('[operations]\npublic = ["admin"]', "unknown-choice"),
+        ('[operations]\npublic = ["story"]', "unknown-choice"),
+        ("[operations]\nstory = true", "story-without-listen"),
     ],
 )
 def test_invalid_audit_and_operations_settings_are_refused_at_start_up(
@@ -206,3 +208,32 @@ def test_a_second_process_cannot_write_the_same_audit_file(write: Write) -> None
     second.events.close()
 
     assert refused.value.reason == "audit-file-in-use"
+
+
+STORY = '[operations]\nlisten = "127.0.0.1:0"\nstory = true\npublic = ["healthz", "metrics"]\n'
+
+
+@proves("S235", "refuses", "stories are for operators")
+@pytest.mark.parametrize("operations", [PRIVATE, STORY])
+async def test_the_story_is_off_by_default_and_never_at_the_public_address(
+    tmp_path: Path, operations: str
+) -> None:
+    first = AUTHORIZATION_SERVER + operations
+    async with serving_configuration(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as served:
+        public = await served.ask("GET", f"{ORIGIN}/story.json")
+        beside = await ask(served.service.endpoints, "/story.json")
+
+    assert public.status_code == 404
+    assert beside.status_code == (200 if operations is STORY else 404)
+
+
+@proves("S235", "accepts", "stories are for operators")
+async def test_with_the_switch_operators_read_what_the_guard_refused(tmp_path: Path) -> None:
+    first = AUTHORIZATION_SERVER + STORY
+    async with serving_configuration(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as served:
+        await served.ask(headers={"Authorization": "Bearer garbage"})
+        found = (await ask(served.service.endpoints, "/story.json")).json()
+
+    (hop,) = found["attempts"][0]["hops"]
+    assert (hop["step"], hop["status"], hop["path"]) == ("call", 401, "/mcp")
+    assert "garbage" not in json.dumps(found)

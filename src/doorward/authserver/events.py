@@ -16,6 +16,7 @@ from doorward.audit import Outcome, escape_for_log
 from doorward.correlation_id import new_correlation_id
 from doorward.errors import RequestRefused, Unavailable
 from doorward.net.clock import Clock
+from doorward.operations.story.notes import note_event
 
 _log = structlog.get_logger("doorward.authserver")
 
@@ -100,6 +101,7 @@ class EventRecorder:
     def _put(self, *, kind: str, reason: str, facts: Mapping[str, Any]) -> str:
         request = _request.get()
         correlation_id = request.correlation_id if request else new_correlation_id()
+        note_event(kind, reason, correlation_id, facts)
         self._audit(
             ServerEvent(
                 kind=kind,

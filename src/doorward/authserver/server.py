@@ -47,6 +47,7 @@ from doorward.authserver.provider_tokens.links import ConnectLinks
 from doorward.authserver.provider_tokens.lookup import ProviderTokenLookup
 from doorward.authserver.provider_tokens.revocation import TokenRevocation
 from doorward.authserver.rate_limits import RateLimits
+from doorward.authserver.recorded_hops import RecordedHops
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.responses import (
     Handler,
@@ -79,6 +80,7 @@ from doorward.downstream.provider_token import InProcessToken
 from doorward.net.clock import Clock
 from doorward.net.fetcher import DocumentFetcher, Fetcher
 from doorward.net.url import host_ports_of
+from doorward.operations.story.attempts import Attempts
 from doorward.tokens import LocalKeys, TrustedIssuer
 
 
@@ -100,7 +102,8 @@ class AuthorizationServer:
     client ID metadata documents and the keys of clients; the default one refuses private addresses.
     ``provider_fetcher`` calls identity providers; by default, only those in the settings may have a
     private address. ``audit`` gets an event for every issued token, sign-in and refusal; the default
-    writes them to the log. ``operations`` has what operators watch: readiness, and the numbers of a scrape.
+    writes them to the log. ``attempts`` gets the hops of each sign-in; give the guard the same object.
+    ``operations`` has what operators watch: readiness, and the numbers of a scrape.
 
     Raises:
         ConfigurationError: ``settings`` must be changed first.
@@ -114,6 +117,7 @@ class AuthorizationServer:
         fetcher: DocumentFetcher | None = None,
         provider_fetcher: Fetcher | None = None,
         audit: AuditSink = log_event,
+        attempts: Attempts | None = None,
     ) -> None:
         secret = master_secret(settings)
         events = EventRecorder(audit, clock)
@@ -184,7 +188,7 @@ class AuthorizationServer:
             token_revocation=token_revocation,
         )
         no_route = NoRoute(settings.service_name)
-        routes = _routes(self.services)
+        routes = _routes(self.services, RecordedHops(attempts, settings.trusted_proxies, clock))
         self.operations = ServerOperations(self.services, routes)
         health = self.operations.health
         self.app = Starlette(
@@ -326,7 +330,7 @@ def _provider_clients(
     return {one.name: ProviderClient(one, caller, clock) for one in enabled}
 
 
-def _routes(services: Services) -> list[Route]:
+def _routes(services: Services, hops: RecordedHops) -> list[Route]:
     settings = services.settings
     prefix = settings.prefix
     sign_in, consent = SignInEndpoint(services), ConsentEndpoint(services)
@@ -369,13 +373,20 @@ def _routes(services: Services) -> list[Route]:
         calls.append(("POST", "/register", RegistrationEndpoint(services).post))
     service, events = settings.service_name, services.events
     # Routes are tried in their order, and programs call more often than people.
-    routes = [_open_route(events, prefix + path, verb, answer) for verb, path, answer in calls]
+    routes = [
+        _open_route(prefix + path, verb, hops.endpoint(verb, path, json_endpoint(events, answer)))
+        for verb, path, answer in calls
+    ]
     routes += [
-        Route(prefix + path, page_endpoint(events, service, answer), methods=[verb])
+        Route(
+            prefix + path,
+            hops.endpoint(verb, path, page_endpoint(events, service, answer)),
+            methods=[verb],
+        )
         for verb, path, answer in pages
     ]
     routes += [
-        _open_route(events, path, "GET", _document(document))
+        _open_route(path, "GET", hops.metadata(path, json_endpoint(events, _document(document))))
         for path, document in metadata.well_known_paths(settings).items()
     ]
     routes += [
@@ -386,8 +397,8 @@ def _routes(services: Services) -> list[Route]:
     return routes
 
 
-def _open_route(events: EventRecorder, path: str, verb: str, answer: Handler) -> Route:
-    return Route(path, json_endpoint(events, answer), methods=[verb], name="open")
+def _open_route(path: str, verb: str, answer: Handler) -> Route:
+    return Route(path, answer, methods=[verb], name="open")
 
 
 def _document(document: dict[str, Any]) -> Handler:

@@ -123,6 +123,12 @@ VERBS = (
         "doorward.cli.server.pins:accept",
         "Accept the tools of a server as they are now.",
     ),
+    Verb(
+        "story",
+        "doorward.cli.server.story:story",
+        "Show what happened in the last sign-in attempts, request by request.",
+        OPERATE,
+    ),
     Verb("grants", "doorward.cli.authserver.grants", "List and end what users allowed.", OPERATE),
     Verb("grants list", "doorward.cli.authserver.grants:list_grants", "List the grants in use."),
     Verb(

@@ -14,12 +14,27 @@ class OperationsSettings:
     Where probes, metrics and traces go.
 
     ``listen`` is an address of its own, for all of ``/healthz``, ``/readyz`` and ``/metrics``.
-    ``public`` names those that are also at the public address.
+    ``public`` names those that are also at the public address. ``story`` adds ``/story`` to
+    ``listen``, and never to the public address. ``check_public`` compares what this process serves
+    with what arrives at the public address, after the start.
+
+    Raises:
+        ConfigurationError: ``story-without-listen``.
     """
 
     listen: tuple[str, int] | None = None
     public: frozenset[Endpoint] = frozenset()
     traces: bool = False
+    story: bool = False
+    check_public: bool = False
+
+    def __post_init__(self) -> None:
+        if self.story and self.listen is None:
+            raise ConfigurationError(
+                "story-without-listen",
+                "story is set, and there is no address that only operators reach.",
+                'Set listen, such as "127.0.0.1:9100", or remove story.',
+            )
 
     @property
     def counts(self) -> bool:

@@ -28,9 +28,12 @@ from doorward.demo.users import DEMO_USERS, SCOPES, DemoUser, users_of_own_serve
 from doorward.errors import ConfigurationError
 from doorward.guard import AuditEvent, Guard
 from doorward.identity import Identity
+from doorward.operations.story.attempts import Attempts
+from doorward.operations.story.endpoint import PATH as STORY
+from doorward.operations.story.endpoint import StoryEndpoint
 from doorward.policy import Operation, Policy, Rule
 from doorward.serving import listen, serve
-from doorward.wire.asgi import ASGIApp
+from doorward.wire.asgi import ASGIApp, Receive, Scope, Send
 
 NAME = "Doorward demo"
 _MAX_AUDIT_EVENTS = 500
@@ -70,6 +73,11 @@ class DemoAddresses:
     signs_in_as: str | None
     own: OwnServer | None = None
     users: tuple[DemoUser, ...] = DEMO_USERS
+
+    @property
+    def story(self) -> str:
+        """The page that shows each sign-in as a sequence of requests."""
+        return self.issuer + STORY
 
 
 class DemoDisplay(Protocol):
@@ -112,8 +120,12 @@ class Demo:
         self._display = display
         # Tokens carry a user id that never changes; the display shows the username instead.
         self._usernames: dict[str, str] = {}
+        self._attempts = Attempts(clock)
         self._authserver = AuthorizationServer(
-            _authserver_settings(self.addresses, settings), clock=clock, audit=self._show_event
+            _authserver_settings(self.addresses, settings),
+            clock=clock,
+            audit=self._show_event,
+            attempts=self._attempts,
         )
         self._clock = clock
         self.app = self._compose()
@@ -122,7 +134,11 @@ class Demo:
         web = FastAPI(title=NAME, docs_url=None, redoc_url=None, openapi_url=None)
         web.add_route("/", _home(self.addresses), include_in_schema=False)
         web.mount("/", self._authserver.app)
-        return web if self.addresses.own else self._with_mcp_server(web)
+        story = StoryEndpoint(
+            self._attempts, self._clock, lambda user: self._usernames.get(user, user)
+        )
+        shown = _with_story(web, story)
+        return shown if self.addresses.own else self._with_mcp_server(shown)
 
     def _with_mcp_server(self, web: ASGIApp) -> ASGIApp:
         server = build_server(self._audit_events, self._clock)
@@ -138,6 +154,7 @@ class Demo:
             challenge_scopes=SCOPES.keys() - {"mcp:admin"},
             serve_other_paths=True,
             audit=self._show_decision,
+            attempts=self._attempts,
             clock=self._clock,
         )
         return guard.protect(server.in_front_of(web))
@@ -214,6 +231,14 @@ async def run(settings: DemoSettings, display: DemoDisplay) -> None:
     finally:
         for sock in sockets:
             sock.close()
+
+
+def _with_story(web: ASGIApp, story: StoryEndpoint) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        shows = scope["type"] == "http" and story.serves(scope["path"])
+        await (story if shows else web)(scope, receive, send)
+
+    return app
 
 
 def _home(addresses: DemoAddresses) -> Callable[[Request], Response]:

@@ -26,7 +26,7 @@ async def check(
 
     Sends at most 100 requests in 60 seconds to the public address, and to the issuer. Compares the
     documents that arrive with those that the guard, and the authorization server of the same
-    deployment, make. An empty tuple means that nothing was found.
+    deployment, make. Finds sign-ins that stopped before this process. An empty tuple means that nothing was found.
     """
     probe = Probe(guard.resource, Network(), Budget(), Plan())
     try:
@@ -37,9 +37,15 @@ async def check(
 
 
 def inside_of(guard: Guard, authorization_server: AuthServerSettings | None = None) -> InsideView:
-    """Return the documents that the guard and the authorization server make."""
+    """Return what the guard and the authorization server make, and the attempts that they remember."""
     own = None if authorization_server is None else oauth_metadata(authorization_server)
-    return InsideView(resource_metadata=json.loads(guard.metadata()), issuer_metadata=own)
+    kept = guard.attempts
+    return InsideView(
+        resource_metadata=json.loads(guard.metadata()),
+        issuer_metadata=own,
+        attempts=() if kept is None else kept.all(),
+        now=0.0 if kept is None else kept.now(),
+    )
 
 
 def inside_of_file(path: Path, url: str = "") -> tuple[str, InsideView]:
@@ -62,5 +68,5 @@ def inside_of_file(path: Path, url: str = "") -> tuple[str, InsideView]:
         )
     own = configuration.authorization_server
     server = servers[chosen]
-    guard = server.guard(None if own is None else trusted_by(own, server))
+    guard = server.guard(None if own is None else trusted_by(own, server), attempts=False)
     return chosen, inside_of(guard, own)

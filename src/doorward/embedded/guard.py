@@ -14,6 +14,7 @@ from doorward.embedded.authorization_server import EmbeddedAuthorizationServer
 from doorward.errors import ConfigurationError
 from doorward.guard import Guard
 from doorward.guard.scopes import scopes_of
+from doorward.operations.story.attempts import Attempts
 from doorward.policy import Policy
 from doorward.private_file import create_private_folder
 from doorward.wire.address import origin_of, require_resource
@@ -80,6 +81,7 @@ class GuardWithSignIn(Guard):
         public_health: bool = False,
         downstream: Mapping[str, DownstreamGrant | InProcessToken] | None = None,
         authserver_options: Mapping[str, Any] | None = None,
+        attempts: Attempts | bool = True,
         clock: Callable[[], float] = time.time,
         **options: Any,
     ) -> None:
@@ -92,6 +94,8 @@ class GuardWithSignIn(Guard):
         }
         require_resource(public_url)
         name = service_name or urlsplit(public_url).netloc
+        # One for both, so that a story has the hops of either.
+        kept = (Attempts(clock) if attempts else None) if isinstance(attempts, bool) else attempts
         described = {name: name for name in sorted(scopes_of(policy))} | dict(scopes or {})
         folder = None if database_url else _data_folder(Path(data))
         self.authorization_server = EmbeddedAuthorizationServer(
@@ -109,9 +113,11 @@ class GuardWithSignIn(Guard):
             ),
             self._all_scopes,
             clock=clock,
+            attempts=kept,
             **(authserver_options or {}),
         )
         super().__init__(
+            attempts=kept or False,
             resource=public_url,
             policy=policy,
             issuers=[self.authorization_server.trusted_issuer()],

@@ -6,10 +6,12 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from doorward.errors import ConfigurationError
 from doorward.guard.audit import events as audit_log
 from doorward.guard.hide_refused import require_hideable
+from doorward.guard.hops import GuardHops
 from doorward.guard.http.mounts import close_other_paths
 from doorward.guard.http.paths import EndpointPaths
 from doorward.guard.issuers import (
@@ -24,6 +26,7 @@ from doorward.guard.pipeline import Pipeline
 from doorward.guard.refusal_forms import RefusalForms
 from doorward.guard.scopes import NamedScopes
 from doorward.net.clock import LEEWAY
+from doorward.operations.story.attempts import Attempts
 from doorward.policy import Policy
 from doorward.tokens import TrustedIssuer, Verifier
 from doorward.wire.address import require_resource
@@ -97,6 +100,10 @@ class Guard:
     ``trusted_proxies`` tell in ``X-Forwarded-For``. ``companion`` is an application that serves paths
     of its own, without checks of this guard.
 
+    ``attempts`` keeps the last sign-in attempts in memory, for ``doorward.doctor.inside.check`` and for
+    operators. They have no tokens and no secrets. Give the authorization server the same object if it
+    is in this process, or set ``False`` to keep none.
+
     Raises:
         ConfigurationError: with reason ``insecure-resource``, ``not-a-resource``, ``no-issuers``,
             ``two-ways-to-name-issuers``, ``unknown-provider``, ``opaque-tokens``,
@@ -146,6 +153,7 @@ class Guard:
         companion: CompanionApplication | None = None,
         rate_counters: "SharedCounters | None" = None,
         trusted_proxies: Collection[str] = (),
+        attempts: Attempts | bool = True,
         audit: audit_log.AuditSink = audit_log.log,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -186,6 +194,10 @@ class Guard:
             _downstream_tokens(downstream, resource, self.issuers, clock) if downstream else None
         )
         paths = EndpointPaths(resource, path)
+        if isinstance(attempts, bool):
+            self.attempts = Attempts(clock) if attempts else None
+        else:
+            self.attempts = attempts
         self._named = NamedScopes(
             supported=scopes_supported,
             challenge=challenge_scopes,
@@ -223,6 +235,7 @@ class Guard:
             open_paths=frozenset(open_paths),
             app_path=app_path,
             companion=companion,
+            hops=self._hops(clock, paths.endpoint, tuple(trusted_proxies)),
         )
 
     @property
@@ -289,6 +302,19 @@ class Guard:
         Spec: RFC 9728 §2
         """
         return self._settings.metadata if policy is None else self._metadata_of(policy)
+
+    def _hops(
+        self, clock: Callable[[], float], endpoint: str, trusted_proxies: Sequence[str]
+    ) -> GuardHops | None:
+        if self.attempts is None:
+            return None
+        return GuardHops(
+            self.attempts,
+            clock,
+            endpoint=endpoint,
+            metadata=urlsplit(self.metadata_url).path,
+            trusted_proxies=trusted_proxies,
+        )
 
     def _metadata_of(self, policy: Policy) -> bytes:
         return self._describe(scopes_supported=self._named.in_metadata(policy))

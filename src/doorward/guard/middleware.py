@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from doorward.correlation_id import SCOPE_KEY as CORRELATION_KEY
 from doorward.errors import ConfigurationError, MissingToken, RequestRefused, Unavailable
 from doorward.guard.described_tools import DescribedTools, lists_tools
+from doorward.guard.hops import GuardHops
 from doorward.guard.http import cors
 from doorward.guard.http.body import replay, require_json
 from doorward.guard.http.lifespan import run_lifespan
@@ -82,6 +83,7 @@ class GuardSettings:
     open_paths: frozenset[str]
     app_path: str | None
     companion: CompanionApplication | None = None
+    hops: GuardHops | None = None
 
 
 class GuardMiddleware:
@@ -104,6 +106,7 @@ class GuardMiddleware:
         self._mount_checked = False
         self._app_path = settings.app_path or settings.paths.endpoint
         self._pipeline = settings.pipeline
+        self._hops = settings.hops
         self._sessions = SessionOwners(outlives_us=getattr(app, "is_remote", False))
 
     @property
@@ -209,6 +212,8 @@ class GuardMiddleware:
             (b"content-length", str(len(self._settings.metadata)).encode("ascii")),
             (b"cache-control", b"public, max-age=300"),
         ]
+        if self._hops is not None:
+            self._hops.metadata_read(scope)
         body = b"" if scope["method"] == "HEAD" else self._settings.metadata
         await deliver(Response(200, headers, body), send, public)
 
@@ -258,6 +263,8 @@ class GuardMiddleware:
             self._mount_checked = True
             warn_of_mount_at(request.scope, self._settings.paths.endpoint)
         answer = self._pipeline.refuse(request, refusal)
+        if self._hops is not None:
+            self._hops.decided(request, refusal.code, answer.status, served=False)
         await deliver(answer, send, cors.readable_headers(request.origin))
 
     def _check_host_and_origin(self, request: GuardedRequest) -> None:
@@ -328,6 +335,8 @@ class GuardMiddleware:
             if session is not None:
                 self._sessions.opened(session, caller)
             self._pipeline.record(request, "allowed", status, served=True)
+            if request.is_first_call and self._hops is not None:
+                self._hops.decided(request, "allowed", status, served=True)
 
         origin = request.origin
         stream = ResponseStream(

@@ -50,6 +50,8 @@ class GuardedRequest:
     is_stranger: bool = False
     # Whether its session was opened without a token, by the same client.
     in_adopted_session: bool = False
+    # Whether its token was not among the verified ones.
+    is_first_call: bool = False
     # The true reason, where the answer hides that the operation exists.
     hidden_reason: str | None = None
     # The limits of the rules that allowed the operation.
@@ -135,18 +137,19 @@ class Pipeline:
             require_token(token)
             await self.proof_check(request, token)
         # A remembered token was well-formed when it was verified.
-        identity = self.verifier.recall(token) or await self._verify(token)
+        identity = self.verifier.recall(token) or await self._verify(request, token)
         request.token = token
         request.identity = identity
         return identity
 
-    async def _verify(self, token: bytes) -> Identity:
+    async def _verify(self, request: GuardedRequest, token: bytes) -> Identity:
         # Before the verifier, which may send the token to an issuer: malformed ones go nowhere.
         require_token(token)
         if not self._started:
             # A server without lifespan events starts the verifier with its first token.
             await self.start()
         identity = await self.verifier.verify(token)
+        request.is_first_call = True
         # Verify all waiting requests first, then serve them. Alternating costs both a tenth more,
         # because each evicts the other from the processor's caches.
         await asyncio.sleep(0)

@@ -3,23 +3,31 @@
 import ipaddress
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from starlette.requests import HTTPConnection
+# A guard reads addresses too, and starts without Starlette.
+if TYPE_CHECKING:
+    from starlette.requests import HTTPConnection
 
 
-def address_key(connection: HTTPConnection, trusted_proxies: Sequence[str]) -> str:
+def address_key(connection: "HTTPConnection", trusted_proxies: Sequence[str]) -> str:
+    """Return the key that a request is counted under: ``peer_key`` of its sender."""
+    peer = connection.client.host if connection.client else None
+    return peer_key(peer, connection.headers.getlist("x-forwarded-for"), trusted_proxies)
+
+
+def peer_key(peer: str | None, forwarded: Sequence[str], trusted_proxies: Sequence[str]) -> str:
     """
-    Return the key that a request is counted under: an IPv4 address, or the /64 of an IPv6 address.
+    Return the key of the sender of a request: an IPv4 address, or the /64 of an IPv6 address.
 
-    ``X-Forwarded-For`` is read only from a trusted proxy. The rightmost address that is not a
+    ``forwarded`` are the values of ``X-Forwarded-For``, read only from a trusted proxy. The rightmost address that is not a
     trusted proxy counts; the client can write everything to the left of it.
     """
-    peer = connection.client.host if connection.client else "unknown"
-    forwarded = ",".join(connection.headers.getlist("x-forwarded-for"))
-    hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
-    while hops and _is_trusted(peer, trusted_proxies):
-        peer = hops.pop()
-    return _normalised(peer)
+    found = peer or "unknown"
+    hops = [hop.strip() for hop in ",".join(forwarded).split(",") if hop.strip()]
+    while hops and _is_trusted(found, trusted_proxies):
+        found = hops.pop()
+    return _normalised(found)
 
 
 def _is_trusted(host: str, trusted_proxies: Sequence[str]) -> bool:

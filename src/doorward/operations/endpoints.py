@@ -6,6 +6,7 @@ from typing import Literal
 
 from doorward.operations.metrics import Metrics
 from doorward.operations.readiness import Readiness
+from doorward.operations.story.endpoint import StoryEndpoint
 from doorward.wire.asgi import Receive, Scope, Send
 
 Endpoint = Literal["healthz", "readyz", "metrics"]
@@ -21,7 +22,8 @@ class OperationsEndpoints:
 
     Serve it on an address that only operators reach. ``endpoints`` are those that it has, each at
     ``prefix`` and its name. Answers have names of checks and settings, and never a secret or a user.
-    The Host header is not checked: probes use the address of a machine, and nothing here is private
+    ``story`` adds the sign-in attempts, which name users.
+    The Host header of the others is not checked: probes use the address of a machine, and nothing here is private
     to a browser's user.
     """
 
@@ -32,9 +34,11 @@ class OperationsEndpoints:
         *,
         endpoints: Collection[Endpoint] = EVERY_ENDPOINT,
         prefix: str = "",
+        story: StoryEndpoint | None = None,
     ) -> None:
         self._readiness = readiness
         self._metrics = metrics
+        self._story = story
         self._paths = {f"{prefix}/{name}": name for name in endpoints}
         if metrics is None:
             self._paths.pop(f"{prefix}/metrics", None)
@@ -50,6 +54,8 @@ class OperationsEndpoints:
             for step in ("startup", "shutdown"):
                 await receive()
                 await send({"type": f"lifespan.{step}.complete"})
+        elif scope["type"] == "http" and self._story and self._story.serves(scope["path"]):
+            await self._story(scope, receive, send)
         elif scope["type"] == "http":
             status, kind, body = await self._answer(scope)
             await _respond(scope, send, status, kind, body)

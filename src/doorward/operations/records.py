@@ -12,7 +12,7 @@ Level = Literal["debug", "info", "warning", "error"]
 Party = Literal["guard", "gateway", "authorization-server", "process"]
 
 _COMMON = frozenset({"time", "correlation_id", "decision", "reason"})
-_ALARMS = (".reused", ".failed", ".changed", ".refused")
+_ALARMS = (".reused", ".failed", ".changed", ".differs", ".refused")
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -34,6 +34,7 @@ from doorward.authserver.store.grants import create_grant
 from doorward.authserver.users.authentication import Authentication
 from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import User
+from doorward.operations.story.notes import note_grant
 from doorward.wire.oauth.parameters import Parameters
 
 
@@ -164,6 +165,7 @@ async def complete_authorization(
         return grant_id, code
 
     grant_id, code = await services.store.write(write)
+    note_grant(settings.issuer, user.id, grant_id)
     services.record_event(
         "code.issued", client_id=authorization.client_id, user=user.id, grant=grant_id
     )

@@ -23,6 +23,7 @@ from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.sessions import BrowserSession
 from doorward.authserver.users.users import User
 from doorward.net.client_address import address_key
+from doorward.operations.story.notes import note_client, note_parameters
 from doorward.wire.oauth.parameters import Parameters, parse_parameters
 from doorward.wire.oauth.redirect_uri import is_loopback
 
@@ -53,6 +54,7 @@ class AuthorizeEndpoint:
         parameters = _parameters(request)
         # Client and redirect URI are checked first. Until both are valid, errors are shown on a page
         # here and nothing is redirected.
+        note_parameters(parameters)
         client = await self._client(parameters)
         redirect_uri = validated_redirect_uri(parameters, client, settings)
         try:
@@ -89,7 +91,9 @@ class AuthorizeEndpoint:
             raise InvalidRequest(
                 "no client_id", description="The application did not say who it is."
             )
-        return await self._services.clients.find(client_id)
+        client = await self._services.clients.find(client_id)
+        note_client(client.client_id, client.metadata.client_name)
+        return client
 
     async def _serve(
         self, request: Request, authorization: AuthorizationRequest, client: Client

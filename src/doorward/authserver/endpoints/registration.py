@@ -12,6 +12,7 @@ from doorward.authserver.responses import json_response, read_body
 from doorward.authserver.services import Services
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.net.client_address import address_key
+from doorward.operations.story.notes import note_client
 from doorward.wire.oauth.client_metadata import (
     ClientMetadata,
     InvalidClientMetadata,
@@ -45,6 +46,7 @@ class RegistrationEndpoint:
         await services.limits.count(limits.registrations, "register", "all")
         metadata = await self._read(request)
         client, secret = await services.clients.register(metadata)
+        note_client(client.client_id, metadata.client_name)
         services.record_event("client.registered", client_id=client.client_id)
         members = registration_response(client, secret, services.clock())
         if self._policy.id_token_algorithm is not None:

@@ -14,6 +14,7 @@ from doorward.authserver.store.revoked_tokens import add_revoked_tokens
 from doorward.authserver.store.schema import grants, revoked_tokens, users
 from doorward.authserver.users.users import User
 from doorward.net.clock import CLOCK_SKEW, Clock
+from doorward.operations.story.notes import note_grant
 from doorward.wire.oauth.scope import build_scope
 
 TYPE = "at+jwt"
@@ -69,6 +70,7 @@ class AccessTokens:
         ``jti`` begins with the id of the grant, so that revoking the grant revokes its tokens without
         a row for each. ``expires_by`` limits the lifetime; ``actor`` becomes the claim ``act``.
         """
+        note_grant(self._settings.issuer, user.id, grant_id)
         now = self._clock()
         usual = int(self._settings.lifetimes.access_token)
         life = usual if expires_by is None else min(usual, expires_by - int(now))

@@ -15,6 +15,7 @@ from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import transactions
 from doorward.authserver.users.cookies import Browser
 from doorward.net.clock import CLOCK_SKEW, Clock
+from doorward.operations.story.notes import note_authorization, note_tie
 
 _OPEN = (
     transactions.c.handle_hash == bindparam("handle"),
@@ -103,6 +104,8 @@ class Transactions:
             "expires_at": now + self._life,
         }
         await self._store.write(lambda connection: connection.execute(_CREATE, row))
+        note_tie("transaction", handle)
+        note_authorization(authorization.scopes, authorization.redirect_uri)
         return Transaction(handle=handle, request=authorization, user_id=user_id)
 
     async def find(self, handle: str, browser: Browser) -> Transaction:
@@ -117,6 +120,7 @@ class Transactions:
         row = found.one_or_none()
         if row is None:
             raise FormRefused("no such transaction in this browser, or it is over")
+        note_tie("transaction", handle)
         return Transaction(
             handle=handle,
             request=AuthorizationRequest.from_json(row.request),

@@ -15,6 +15,7 @@ from doorward.authserver.clients.registry import Client
 from doorward.authserver.events import note_facts
 from doorward.authserver.refusals import InvalidClient, InvalidRequest
 from doorward.authserver.services import Services
+from doorward.operations.story.notes import note_client
 from doorward.wire.oauth.parameters import Parameters
 
 
@@ -47,6 +48,7 @@ async def authenticate_client(request: Request, form: Parameters, services: Serv
     method, credentials = read_credentials(request.headers.getlist("authorization"), form)
     client = await services.clients.find(credentials.client_id)
     note_facts(client_id=client.client_id)
+    note_client(client.client_id, client.metadata.client_name)
     registered = client.metadata.token_endpoint_auth_method
     if method.name != registered:
         raise InvalidClient(f"{method.name} used, {registered} is registered")

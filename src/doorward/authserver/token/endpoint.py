@@ -17,7 +17,12 @@ from doorward.authserver.services import Services
 from doorward.authserver.token.client_authentication import authenticate_client
 from doorward.authserver.token.client_request import failures_limited, read_request
 from doorward.authserver.token.grant_types import enabled_grant_types
+from doorward.operations.story.hop import Step
+from doorward.operations.story.notes import note_parameters, note_step
 from doorward.wire.oauth.parameters import Parameters
+
+# Other grants are no sign-in of a person.
+_STEPS: dict[str, Step] = {"authorization_code": "token", "refresh_token": "refresh"}
 
 
 class TokenEndpoint:
@@ -36,10 +41,12 @@ class TokenEndpoint:
         services = self._services
         async with failures_limited(services, request):
             form = await read_request(request)
+            note_parameters(form)
             grant_type = form.one("grant_type") or ""
             if grant_type in self._grant_types:
                 # Only a name of the table: strangers must not choose the labels of a metric.
                 note_facts(grant_type=grant_type)
+                note_step(_STEPS.get(grant_type))
             await services.keys.rotate_if_due()
             services.cleanup.start_if_due()
             client = await authenticate_client(request, form, services)

@@ -35,6 +35,7 @@ from doorward.net import (
 from doorward.net.client_authentication import CLIENT_AUTH_METHODS, ClientCredential
 from doorward.net.refusals import FetchFailed, FetchRefused
 from doorward.operations.observation import observed
+from doorward.operations.story.notes import provider_call
 from doorward.tokens.endpoint_discovery import fetch_metadata, reachable_url
 from doorward.tokens.jwt.discovered_keys import DiscoveredKeys
 from doorward.wire import strict_json
@@ -232,7 +233,9 @@ class ProviderClient:
         # A refresh token takes its access tokens with it.
         token = tokens.refresh_token or tokens.access_token
         request = self._authenticated(metadata, {"token": token})
-        response = await self._send(self._internal(metadata.revocation_endpoint), request)
+        response = await self._send(
+            "revocation", self._internal(metadata.revocation_endpoint), request
+        )
         if response.status == 401:
             raise ProviderMisconfigured(f"{self.provider.name}: revocation refused this client")
         if response.status == 429 or response.status >= 500:
@@ -335,7 +338,7 @@ class ProviderClient:
 
     async def _get(self, url: str, tokens: ProviderTokens) -> Mapping[str, Any]:
         request = FetchRequest(authorization=f"Bearer {tokens.access_token}")
-        response = await self._send(url, request)
+        response = await self._send("user information", url, request)
         if response.status == 401:
             raise ProviderTokenRefused(
                 f"{self.provider.name}: an API answered 401 to its own token"
@@ -361,7 +364,9 @@ class ProviderClient:
     ) -> ProviderTokens:
         metadata = await self.metadata()
         request = replace(self._authenticated(metadata, form), timeout=longest)
-        response = await self._send(self._internal(metadata.token_endpoint), request)
+        response = await self._send(
+            "token request", self._internal(metadata.token_endpoint), request
+        )
         return read_tokens(self.provider.name, response, now=self._clock())
 
     def _authenticated(self, metadata: ServerMetadata, form: Mapping[str, str]) -> FetchRequest:
@@ -386,10 +391,15 @@ class ProviderClient:
         basic = "client_secret_basic" in offered or "client_secret_post" not in offered
         return "client_secret_basic" if basic else "client_secret_post"
 
-    async def _send(self, url: str, request: FetchRequest) -> FetchResponse:
+    async def _send(self, what: str, url: str, request: FetchRequest) -> FetchResponse:
         try:
-            with observed("provider", self.provider.name):
-                return await self._fetcher.send(url, request, limit=MAX_RESPONSE)
+            with (
+                observed("provider", self.provider.name),
+                provider_call(self.provider.name, what) as call,
+            ):
+                response = await self._fetcher.send(url, request, limit=MAX_RESPONSE)
+                call.status = response.status
+                return response
         except (FetchFailed, FetchRefused) as error:
             raise ProviderUnavailable(f"{self.provider.name}: {error.detail}") from None
 
@@ -421,7 +431,10 @@ class ProviderClient:
                 raise
 
         try:
-            with observed("provider", self.provider.name):
+            with (
+                observed("provider", self.provider.name),
+                provider_call(self.provider.name, "metadata") as call,
+            ):
                 found = await fetch_metadata(
                     "sign-in",
                     parse,
@@ -429,6 +442,7 @@ class ProviderClient:
                     issuer=self.provider.issuer_url,
                     fetcher=self._fetcher,
                 )
+                call.status = 200
             self.was_read = True
             return Expiring(found)
         except FetchFailed as error:

@@ -42,6 +42,7 @@ from doorward.doctor.report.as_json import as_json as json_of
 from doorward.doctor.report.as_junit import as_junit
 from doorward.doctor.report.as_text import as_text
 from doorward.doctor.report.report import Report, build_report
+from doorward.doctor.running_process import with_attempts
 from doorward.doctor.walk import Examination, examine
 from doorward.errors import ConfigurationError
 
@@ -130,7 +131,10 @@ def doctor(
         patient=patient,
     ).plan(output)
     reports: list[Report] = []
-    run(output, lambda: _examine(output, url, plan, tuple(saw or ()), junit, inside, reports))
+    run(
+        output,
+        lambda: _examine(output, url, plan, tuple(saw or ()), junit, (config, inside), reports),
+    )
     if blame := reports[0].blame:
         raise typer.Exit(int(EXIT_BY_BLAME[blame]))
 
@@ -141,10 +145,13 @@ async def _examine(
     plan: Plan,
     saw: tuple[str, ...],
     junit: Path | None,
-    inside: InsideView | None,
+    from_inside: tuple[Path | None, InsideView | None],
     reports: list[Report],
 ) -> None:
     probe = Probe(url, Network(), Budget(), plan)
+    config, inside = from_inside
+    if config is not None and inside is not None:
+        inside = await with_attempts(inside, config)
     try:
         found = await examine(
             probe,

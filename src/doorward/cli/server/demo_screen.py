@@ -72,7 +72,11 @@ class RichScreen:
         )
         out.print()
         server = "Your MCP server" if own else "MCP server"
-        out.print(_rows((server, where.mcp), ("Authorization server", where.issuer)))
+        out.print(
+            _rows(
+                (server, where.mcp), ("Authorization server", where.issuer), ("Story", where.story)
+            )
+        )
         if own:
             out.print("\n  [bold]Put this into your server[/bold]")
             out.print(Text(_guard_line(own, where.issuer), style="cyan"))
@@ -142,6 +146,7 @@ class JsonScreen:
                 "url": where.issuer,
                 "issuer": where.issuer,
                 "mcp": where.mcp,
+                "story": where.story,
                 "data": str(where.data) if where.data else None,
                 "signs_in_as": where.signs_in_as,
                 "users": [

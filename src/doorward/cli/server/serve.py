@@ -12,6 +12,7 @@ from doorward.cli.output import Output
 from doorward.cli.problems import status_of
 from doorward.cli.running import run
 from doorward.config.service.serving import StartFailed, serve_file
+from doorward.doctor.at_start import check_service
 from doorward.serving import new_event_loop
 
 EPILOG = examples(
@@ -39,6 +40,6 @@ def serve(
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=sys.stderr))
     output = Output(as_json=as_json)
     try:
-        run(output, lambda: serve_file(file, output.note), new_event_loop)
+        run(output, lambda: serve_file(file, output.note, check_service), new_event_loop)
     except StartFailed as failed:
         raise typer.Exit(int(status_of(failed.error))) from None

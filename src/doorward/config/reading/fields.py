@@ -486,6 +486,16 @@ OPERATIONS = Table(
             Items(Choice(EVERY_ENDPOINT), frozenset),
             "Which of healthz, readyz and metrics are also at the public address.",
         ),
+        Setting(
+            "story",
+            Flag(),
+            "Keep the last sign-in attempts in memory, and show them at /story of listen.",
+        ),
+        Setting(
+            "check_public",
+            Flag(),
+            "After the start, compare what arrives at the public address, and log what differs.",
+        ),
         Setting("traces", Flag(), "Send OpenTelemetry traces; the OTEL_* variables say where."),
     ),
     OperationsSettings,

@@ -11,11 +11,14 @@ from doorward.config.settings import Configuration
 from doorward.gateway.forwarder import ForwardedRequest
 from doorward.gateway.stdio import StdioLogLine
 from doorward.guard.audit.events import AuditEvent
+from doorward.net import Clock
 from doorward.operations.audit_file import AuditFile
 from doorward.operations.audit_otel import OtelLogs
 from doorward.operations.metrics import Metrics, Sample
 from doorward.operations.observation import observing
 from doorward.operations.readiness import Readiness
+from doorward.operations.story.attempts import Attempts
+from doorward.operations.story.endpoint import StoryEndpoint
 from doorward.operations.tracing import Tracing
 from doorward.wire.asgi import ASGIApp
 
@@ -30,8 +33,12 @@ class ServiceOperations:
         ConfigurationError: ``no-opentelemetry``, ``audit-file``, ``audit-file-in-use``.
     """
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, clock: Clock = time.time) -> None:
         operations, audit = configuration.operations, configuration.audit
+        self.attempts: Attempts | None = None
+        if operations.story:
+            self.attempts = Attempts(clock)
+        self._clock = clock
         self.metrics = Metrics() if operations.counts else None
         self.tracing = Tracing() if operations.traces else None
         sinks: list[AuditSink] = []
@@ -52,6 +59,10 @@ class ServiceOperations:
     def _audit_failed(self, lost: int) -> None:
         if self.metrics is not None:
             self.metrics.add("doorward_audit_failures_total", amount=lost)
+
+    def story(self) -> StoryEndpoint | None:
+        """Return what shows the sign-in attempts, if they are kept."""
+        return None if self.attempts is None else StoryEndpoint(self.attempts, self._clock)
 
     def guard_sink(self, route: str) -> Callable[[AuditEvent], None]:
         """Return where a guard puts its decisions; with nothing to measure, the log itself."""

@@ -62,7 +62,9 @@ class AuthServerPart(Part):
     ) -> None:
         super().__init__()
         self.settings = settings
-        self.server = AuthorizationServer(settings, clock=clock, audit=operations.server_sink())
+        self.server = AuthorizationServer(
+            settings, clock=clock, audit=operations.server_sink(), attempts=operations.attempts
+        )
         self.app = operations.measured(self.server.app, self.server.operations.route_of)
         self._clock = clock
 
@@ -103,7 +105,14 @@ class McpServerPart(Part):
             more["downstream"] = authserver.server.provider_tokens(settings.resource)
         if authserver is not None:
             more["rate_counters"] = authserver.server.rate_counters
-        guard = settings.guard(own, audit=operations.guard_sink(self.route), clock=clock, **more)
+        guard = settings.guard(
+            own,
+            audit=operations.guard_sink(self.route),
+            attempts=operations.attempts or False,
+            clock=clock,
+            **more,
+        )
+        self.guard = guard
         policy = settings.policy
 
         def permits(identity: Identity | None, operation: Operation) -> bool:

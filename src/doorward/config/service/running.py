@@ -30,7 +30,7 @@ class RunningConfiguration:
         clock: Clock = time.time,
         operations: ServiceOperations | None = None,
     ) -> None:
-        self.operations = operations or ServiceOperations(configuration)
+        self.operations = operations or ServiceOperations(configuration, clock)
         self.configuration = configuration
         if before is not None:
             _require_reloadable(before.configuration, configuration)
@@ -119,7 +119,7 @@ class Service:
         self.operations = first.operations
         self.readiness = Readiness(self._checks)
         metrics, public = self.operations.metrics, first.configuration.operations.public
-        self.endpoints = OperationsEndpoints(self.readiness, metrics)
+        self.endpoints = OperationsEndpoints(self.readiness, metrics, story=self.operations.story())
         self._public = OperationsEndpoints(self.readiness, metrics, endpoints=public)
         self._public_paths = self._public.paths
         self._serve = self.operations.traced(self._serve_current, self._route_of)

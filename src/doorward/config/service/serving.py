@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +20,16 @@ from doorward.operations.json_logs import json_logs
 from doorward.serving import listen, serve, serving_beside
 
 Note = Callable[[str], None]
+AfterStart = Callable[[Service], Coroutine[Any, Any, None]]
 
 
-async def serve_file(path: Path, note: Note) -> None:
+async def serve_file(path: Path, note: Note, after_start: AfterStart | None = None) -> None:
     """
     Serve the configuration file at ``path`` until SIGINT or SIGTERM.
 
     On SIGHUP, the file is read again and checked. Then it answers new requests; a file with an error
     changes nothing. ``note`` gets a sentence for the operator, standard output one line of JSON for
-    each event.
+    each event. ``after_start`` runs beside the requests if the file sets ``check_public``.
 
     Raises:
         ConfigurationError: nothing is listening then.
@@ -49,7 +50,7 @@ async def serve_file(path: Path, note: Note) -> None:
             service = Service(running)
             watched = operations.running(service.samples, service.readiness)
             stack.enter_context(watched)
-            await _serve(service, sockets, hangups, path, note)
+            await _serve(service, sockets, hangups, path, note, after_start)
 
 
 class StartFailed(Exception):
@@ -102,20 +103,28 @@ def _silent(_text: str) -> None:
 
 
 async def _serve(
-    service: Service, sockets: _Sockets, hangups: asyncio.Event, path: Path, note: Note
+    service: Service,
+    sockets: _Sockets,
+    hangups: asyncio.Event,
+    path: Path,
+    note: Note,
+    after_start: AfterStart | None,
 ) -> None:
     configuration = service.current.configuration
-    reloading = asyncio.create_task(_reload_whenever(hangups, service, path, note))
+    beside_requests = [asyncio.create_task(_reload_whenever(hangups, service, path, note))]
     try:
         async with AsyncExitStack() as stack:
             if sockets.operations:
                 beside = serving_beside(service.endpoints, sockets.operations)
                 await stack.enter_async_context(beside)
             _announce(service, sockets, note)
+            if after_start is not None and configuration.operations.check_public:
+                beside_requests.append(asyncio.create_task(after_start(service)))
             await serve(service, sockets.service, stop_timeout=configuration.stop_timeout)
     finally:
-        reloading.cancel()
-        await asyncio.gather(reloading, return_exceptions=True)
+        for task in beside_requests:
+            task.cancel()
+        await asyncio.gather(*beside_requests, return_exceptions=True)
         await service.aclose()
 
 

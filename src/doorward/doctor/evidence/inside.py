@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from doorward.operations.story.hop import Attempt
+
 
 @dataclass(frozen=True, kw_only=True)
 class InsideView:
@@ -11,8 +13,11 @@ class InsideView:
     The documents as the process makes them.
 
     ``issuer_metadata`` is that of the authorization server in the same configuration, if there is
-    one.
+    one. ``attempts`` are the sign-in attempts that the process remembers, the newest first, at the
+    time ``now``.
     """
 
     resource_metadata: Mapping[str, Any]
     issuer_metadata: Mapping[str, Any] | None = None
+    attempts: tuple[Attempt, ...] = ()
+    now: float = 0.0

@@ -36,4 +36,23 @@ FINDINGS = (
         "the proxy changes it, or sends the request to another process.",
         specs=("RFC 9728 §3.3", "RFC 8414 §3.3"),
     ),
+    Finding(
+        code="stopped-before-process",
+        hop="edge",
+        blame=Blame.UNSURE,
+        severity=Severity.SOME,
+        title="{ending}",
+        cause="The last hops of the attempt {attempt} are in this process, and the request for "
+        "{awaited} that must follow is not. A rule in front of it stopped the request, another "
+        "replica got it, or the client did not send it.",
+        fix="Let every user agent reach {awaited}, in each proxy and each CDN before this process.",
+        fixes={
+            "cloudflare": "Under Security, let POST {awaited} pass the managed rules for AI bots.",
+        },
+        decide="Look for {awaited} in the log of the proxy or the CDN at that time. A 403 there is the "
+        "rule; a forwarded request went to another replica; if there is none, it is the client.",
+        follows=("user-agent-blocked",),
+        seen_as=("Authorization with the MCP server failed",),
+        threads=("anthropics/claude-ai-mcp#299",),
+    ),
 )

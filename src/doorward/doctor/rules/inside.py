@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from doorward.doctor.evidence.difference import difference
 from doorward.doctor.evidence.evidence import Evidence
 from doorward.doctor.rules.connection import told
 from doorward.doctor.rules.rule import Found, RuleBook
+from doorward.operations.story.ending import ending
+from doorward.operations.story.hop import Attempt
 from doorward.wire.oauth.resource_metadata import metadata_url
 
 BOOK = RuleBook()
@@ -45,6 +48,35 @@ def differs_outside(evidence: Evidence) -> Found | None:
     if issuer is None or issuer.used is None or own is None or issuer.issuer != own.get("issuer"):
         return None
     return _different(own, issuer.document, issuer.used.url)
+
+
+@BOOK.rule("stopped-before-process", needs=["inside"])
+def stopped_before_process(evidence: Evidence) -> Found | None:
+    """Find a sign-in whose next request did not arrive, where nothing else that came can be it."""
+    inside = evidence.inside
+    assert inside is not None
+    endpoint = urlsplit(str(inside.resource_metadata.get("resource"))).path or "/"
+    for attempt in inside.attempts:
+        end = ending(attempt, inside.now)
+        if end.awaited not in (endpoint, "/token"):
+            continue
+        others = [one for one in inside.attempts if one is not attempt]
+        if any(_can_be_next(other, attempt) for other in others):
+            continue
+        client = attempt.client_name or attempt.client_id or "unknown"
+        return Found(
+            observed=(f"attempt {attempt.id} of {client}: {end.text}",),
+            values={"ending": end.text, "awaited": end.awaited, "attempt": attempt.id},
+        )
+    return None
+
+
+def _can_be_next(other: Attempt, attempt: Attempt) -> bool:
+    """Return whether what ``attempt`` lacks came, and nothing here could tell whose it was."""
+    last = attempt.hops[-1].time
+    came = [hop for hop in other.hops if hop.time >= last and hop.step in ("call", "token")]
+    is_same_client = bool(other.client_id) and other.client_id == attempt.client_id
+    return (is_same_client and bool(came)) or any(hop.is_refused for hop in came if not other.user)
 
 
 def _different(inside: Mapping[str, Any], outside: Mapping[str, Any], url: str) -> Found | None:
