@@ -236,6 +236,8 @@ def hydra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHydra]:
         running_hydra.running(folder, registration=True, pages=pages) as made,
     ):
         shown.admin = made.admin
+        # It makes its keys at the first request for them, which can take longer than clients wait.
+        httpx2.get(f"{made.issuer}/.well-known/jwks.json", timeout=120, trust_env=False)
         yield made
 
 
