@@ -120,9 +120,9 @@ async def _codes(server: AuthorizationServer, user: User, client: Client, count:
         # A transaction has a deadline, so that all of them would be too many for one.
         number = min(count - len(codes), 200)
         codes += await store.write(partial(some, number=number))
-    async with store.writing() as connection:
-        # A code lives for a minute; a long run redeems the last one later.
-        await connection.execute(update(codes_table).values(expires_at=now + 3600))
+    # A code lives for a minute; a long run redeems the last one later.
+    later = update(codes_table).values(expires_at=now + 3600)
+    await store.write(lambda connection: connection.execute(later))
     return codes
 
 

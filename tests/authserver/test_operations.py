@@ -38,7 +38,7 @@ async def test_a_server_that_was_not_started_lacks_schema_and_key(
 
 async def test_a_database_without_its_schema_is_missing(harness: AuthServerHarness) -> None:
     async def put(version: str) -> str:
-        async with harness.server.services.store.writing() as connection:
+        async with harness.server.services.store.engine.begin() as connection:
             before = await connection.exec_driver_sql("SELECT version_num FROM alembic_version")
             found = str(before.scalar())
             await connection.exec_driver_sql(

@@ -294,7 +294,7 @@ async def _store(path: Path, revision: str | None = None) -> None:
     try:
         await store.start()
         if revision is not None:
-            async with store.writing() as connection:
+            async with store.engine.begin() as connection:
                 await connection.exec_driver_sql(
                     "UPDATE alembic_version SET version_num = ?", (revision,)
                 )

@@ -255,7 +255,7 @@ def doorward(
             await Users(store, time.time).disable(USERNAME)
 
     async def take_back() -> None:
-        async with _store_of(settings) as store, store.writing() as connection:
+        async with _store_of(settings) as store, store.engine.begin() as connection:
             await end_grants(connection, grants.c.client_id == CLIENT_ID, "user", time.time())
 
     with listening(build, urlsplit(issuer).port or 0):

@@ -112,7 +112,7 @@ class Caller:
     async def make_due(self) -> None:
         """Let the provider be asked again with the next call."""
         store = self._guard.authorization_server.server.services.store
-        async with store.writing() as connection:
+        async with store.engine.begin() as connection:
             await connection.execute(text("UPDATE provider_connections SET check_due_at = 0"))
 
     async def call(

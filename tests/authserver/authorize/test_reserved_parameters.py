@@ -98,7 +98,7 @@ async def test_a_stored_redirect_uri_with_a_reserved_parameter_gets_no_response(
     harness: AuthServerHarness, uri: str, named: bool
 ) -> None:
     client_id = (await harness.register())["client_id"]
-    async with harness.server.services.store.writing() as connection:
+    async with harness.server.services.store.engine.begin() as connection:
         same = clients.c.client_id == claimed_registration(client_id)
         document = (await connection.execute(select(clients.c.document).where(same))).scalar_one()
         document = {**document, "redirect_uris": [uri]}

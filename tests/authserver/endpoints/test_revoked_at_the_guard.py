@@ -114,7 +114,7 @@ async def withdraw_consent(
 ) -> None:
     user = await harness.server.users.find("alice")
     assert user is not None
-    async with harness.server.services.store.writing() as connection:
+    async with harness.server.services.store.engine.begin() as connection:
         await consents.withdraw(connection, user.id, client, harness.clock())
 
 

@@ -26,7 +26,7 @@ async def test_two_consents_whose_parts_spell_one_text_are_two(
     user = await harness.server.users.find("alice")
     assert user is not None
 
-    async with harness.server.services.store.writing() as connection:
+    async with harness.server.services.store.engine.begin() as connection:
         await agree(connection, user.id, one, "mcp:read")
         unasked = await kept_scopes(connection, user.id, *other)
         await agree(connection, user.id, other, "mcp:tools")
@@ -65,7 +65,7 @@ async def test_agreeing_again_adds_to_what_was_agreed(harness: AuthServerHarness
     assert user is not None
     parts = ("client", CALLBACK, RESOURCE)
 
-    async with harness.server.services.store.writing() as connection:
+    async with harness.server.services.store.engine.begin() as connection:
         for scope in ("mcp:read", "mcp:tools"):
             await agree(connection, user.id, parts, scope)
         found = await kept_scopes(connection, user.id, *parts)

@@ -56,7 +56,7 @@ async def listed(harness: AuthServerHarness) -> tuple[ActiveGrant, ...]:
 
 
 async def end(harness: AuthServerHarness, grant: ActiveGrant) -> None:
-    async with harness.server.services.store.writing() as connection:
+    async with harness.server.services.store.engine.begin() as connection:
         which = grants.c.id == grant.id
         assert await end_grants(connection, which, "ended-by-user", harness.clock()) == 1
 

@@ -72,7 +72,7 @@ async def test_a_token_of_another_type_is_refused_on_the_quick_path_too(
 async def test_a_token_is_refused_once_its_key_is_gone(rings: tuple[KeyRing, KeyRing]) -> None:
     here, _ = rings
     token = here.sign(CLAIMS, "at+jwt")
-    async with here._store.writing() as connection:
+    async with here._store.engine.begin() as connection:
         await connection.execute(delete(signing_keys))
     await here.start()
 

@@ -1,8 +1,7 @@
 """Faults of the store and of the process, at a moment that the test chooses."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Generator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Coroutine, Generator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -33,11 +32,10 @@ class FaultyStore:
         self._fault: StoreFault | None = None
         self._seen = 0
         store = server.services.store
-        self._write, self._writing = store.write, store.writing
+        self._write = store.write
         self._write_at_once = store.write_at_once
         # mypy: a method is not for replacing.
         store.write = self.write  # type: ignore[method-assign]
-        store.writing = self.writing  # type: ignore[method-assign]
         store.write_at_once = self.write_at_once  # type: ignore[method-assign]
 
     def plan(self, fault: StoreFault | None) -> None:
@@ -67,16 +65,6 @@ class FaultyStore:
         value = await self._write_at_once(work)
         self._fail_after(fault)
         return value
-
-    @asynccontextmanager
-    async def writing(self) -> AsyncIterator[Any]:
-        """Give a connection of the server, and let its transaction fail if that is due."""
-        fault = self._due()
-        with suppress(_RolledBack):
-            async with self._writing() as connection:
-                yield connection
-                self._fail_before(fault, None)
-            self._fail_after(fault)
 
     def _fail_before(self, fault: str | None, value: Any) -> None:
         if fault == "before":

@@ -70,7 +70,7 @@ async def test_access_that_expired_keeps_the_connection_for_the_next_sign_in(
     vault.code.response["expires_in"] = None
     caller = await vault.connected()
     await expire_grants(vault, clock)
-    async with vault.harness.server.services.store.writing() as connection:
+    async with vault.harness.server.services.store.engine.begin() as connection:
         used = {"at": clock() - KEPT_UNUSED + 60}
         await connection.execute(text("UPDATE provider_connections SET last_used_at = :at"), used)
 
@@ -106,7 +106,7 @@ async def test_a_connection_that_no_tool_uses_stays_while_an_application_has_acc
     clock.advance(vault.harness.server.settings.lifetimes.refresh_absolute - 60)
     await vault.caller()
     clock.advance(120)
-    async with vault.harness.server.services.store.writing() as connection:
+    async with vault.harness.server.services.store.engine.begin() as connection:
         await connection.execute(text("UPDATE provider_connections SET created_at = 1"))
 
     await sweep(vault)
@@ -233,7 +233,7 @@ async def test_a_connection_that_meets_a_stricter_setting_stays_also_after_a_ref
 
 
 async def _make_due(vault: Vault, clock: Any) -> None:
-    async with vault.harness.server.services.store.writing() as connection:
+    async with vault.harness.server.services.store.engine.begin() as connection:
         due = {"now": clock()}
         await connection.execute(text("UPDATE provider_connections SET check_due_at = :now"), due)
 

@@ -61,7 +61,7 @@ async def test_every_token_belongs_to_its_caller_however_the_calls_interleave(
         # Some rounds refresh first, all at once.
         clock.advance(rng.choice([1, 100]))
         if rng.random() < 0.7:
-            async with vault.harness.server.services.store.writing() as connection:
+            async with vault.harness.server.services.store.engine.begin() as connection:
                 await connection.execute(
                     text("UPDATE provider_connections SET check_due_at = :now"), {"now": clock()}
                 )
@@ -443,7 +443,7 @@ async def test_a_session_at_a_provider_that_signs_nobody_in_any_more_is_void(
 
 
 async def _make_due(vault: Vault, clock: Any) -> None:
-    async with vault.harness.server.services.store.writing() as connection:
+    async with vault.harness.server.services.store.engine.begin() as connection:
         await connection.execute(
             text("UPDATE provider_connections SET check_due_at = :now"), {"now": clock()}
         )

@@ -45,7 +45,7 @@ async def test_more_than_a_batch_is_deleted_and_what_is_not_expired_stays(
 ) -> None:
     expired, alive = clock.now - LATE - 1, clock.now - LATE + 1
     rows = [{"token_id": str(number), "expires_at": expired} for number in range(2 * _BATCH + 1)]
-    async with store.writing() as connection:
+    async with store.engine.begin() as connection:
         await connection.execute(insert(revoked_tokens), rows)
         await connection.execute(insert(revoked_tokens), {"token_id": "alive", "expires_at": alive})
 
@@ -104,7 +104,7 @@ async def test_of_too_many_counters_those_that_end_first_are_deleted(
         {"digest": str(number).encode(), "count": 1, "expires_at": end}
         for number, end in enumerate(ends)
     ]
-    async with store.writing() as connection:
+    async with store.engine.begin() as connection:
         await connection.execute(insert(rate_counters), rows)
 
     await swept(store, clock)

@@ -89,7 +89,7 @@ class Reference:
 
 async def run_at_once(path: Path, todo: list[list[Step]]) -> tuple[list[object], dict[str, float]]:
     store = Store(f"sqlite+aiosqlite:///{path}")
-    async with store.writing() as connection:
+    async with store.engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
     answers = await asyncio.gather(
         *(store.write(transaction(number, one)) for number, one in enumerate(todo)),

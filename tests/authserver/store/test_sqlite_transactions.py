@@ -180,13 +180,13 @@ async def test_a_lock_that_is_never_released_is_a_503_by_the_deadline(
 async def test_a_slow_writer_of_this_process_is_a_503_by_the_deadline(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with store.writing():
+    assert store.sqlite is not None
+    async with store.sqlite.turn():
         monkeypatch.setattr(deadline, "SECONDS", 0.05)
         with pytest.raises(StoreUnavailable):
             await store.write(adding("a"))
         with pytest.raises(StoreUnavailable):
-            async with store.writing():
-                pass
+            await store.start()
         monkeypatch.undo()
 
     assert await store.write(adding("b")) == ("b",)

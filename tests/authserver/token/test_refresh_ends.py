@@ -23,7 +23,7 @@ async def rows(harness: AuthServerHarness, *conditions: Any) -> int:
 async def withdraw(harness: AuthServerHarness, client_id: str) -> None:
     user = await harness.server.users.find("alice")
     assert user is not None
-    async with harness.server.services.store.writing() as connection:
+    async with harness.server.services.store.engine.begin() as connection:
         await consents.withdraw(connection, user.id, client_id, harness.clock())
 
 
@@ -107,7 +107,7 @@ async def test_a_user_disabled_in_the_database_gets_no_more_tokens(
     browser = harness.browser()
     code = await harness.code(client, browser=browser)
     tokens = await harness.token(harness.code_fields(client, code))
-    async with harness.server.services.store.writing() as connection:
+    async with harness.server.services.store.engine.begin() as connection:
         await connection.exec_driver_sql("UPDATE users SET disabled = true")
 
     assert (await harness.refresh(client, tokens.refresh)).body["error"] == "invalid_grant"
@@ -184,7 +184,7 @@ async def test_a_rotation_that_fails_halfway_leaves_nothing_behind(
     client = (await harness.register())["client_id"]
     tokens = await harness.tokens(client)
     store = harness.server.services.store
-    async with store.writing() as connection:
+    async with store.engine.begin() as connection:
         # The successor is inserted before its parent is spent; the second step fails.
         for statement in DISK_FULL[store.engine.dialect.name]:
             await connection.exec_driver_sql(statement)
@@ -193,7 +193,7 @@ async def test_a_rotation_that_fails_halfway_leaves_nothing_behind(
 
     assert failed.response.status_code == 503
     assert await rows(harness) == 1
-    async with store.writing() as connection:
+    async with store.engine.begin() as connection:
         for statement in DISK_AGAIN[store.engine.dialect.name]:
             await connection.exec_driver_sql(statement)
     assert (await harness.refresh(client, tokens.refresh)).response.status_code == 200

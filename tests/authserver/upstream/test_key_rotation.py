@@ -82,7 +82,7 @@ async def test_tokens_that_were_moved_or_changed_in_the_database_are_void(
 ) -> None:
     client, tokens = await signed_in(bridge)
     changed = {"sealing_key_id": "another", "sealed_tokens": bytes(60)}[column]
-    async with bridge.harness.server.services.store.writing() as connection:
+    async with bridge.harness.server.services.store.engine.begin() as connection:
         await connection.execute(update(provider_sessions).values({column: changed}))
     clock.advance(HOUR)
 

@@ -201,7 +201,7 @@ async def test_a_claim_of_a_process_that_died_ends_by_itself(bridge: Bridge, clo
     client, tokens = await signed_in(bridge)
     clock.advance(HOUR)
     store = bridge.harness.server.services.store
-    async with store.writing() as connection:
+    async with store.engine.begin() as connection:
         await connection.exec_driver_sql(
             f"UPDATE provider_sessions SET refreshing_until = {clock() + 15}"
         )

@@ -112,7 +112,7 @@ def test_grants_are_listed_by_user_and_client_and_ended_one_by_one(server: Serve
 
 def test_connected_accounts_are_listed_and_end_with_the_last_grant(server: Server) -> None:
     async def connect(harness: AuthServerHarness) -> None:
-        async with harness.server.services.store.writing() as connection:
+        async with harness.server.services.store.engine.begin() as connection:
             await connection.exec_driver_sql(
                 "INSERT INTO provider_connections (id, user_id, resource, provider, issuer,"
                 " client_id, subject, account, sealed_tokens, sealing_key_id, created_at,"

@@ -63,7 +63,7 @@ allow = [{{ everyone = true }}]
         at_sign_in = ProviderTokens(access_token="a", refresh_token="refresh-of-sign-in")
         session = await services.provider_sessions.create(provider, account, user.id, at_sign_in)
         connected = ProviderTokens(access_token="b", refresh_token=REFRESH)
-        async with services.store.writing() as connection:
+        async with services.store.engine.begin() as connection:
             await services.connections.create(connection, link, provider, account, connected)
             await create_grant(
                 connection,

@@ -65,10 +65,11 @@ async def refuse_transaction(
     refused: OAuthRefused,
 ) -> Response:
     """End the transaction, and return ``refuse_authorization`` of its request."""
-    async with services.store.writing() as connection:
-        await services.transactions.claim(
+    await services.store.write(
+        lambda connection: services.transactions.claim(
             connection, transaction.handle, browser, transaction.user_id
         )
+    )
     request = transaction.request
     return refuse_authorization(services, client, request.redirect_uri, request.state, refused)
 

@@ -5,7 +5,6 @@ from hmac import compare_digest
 from typing import Any
 
 from sqlalchemy import case, delete, insert, or_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.client_auth_methods import find_auth_method
 from doorward.authserver.clients.metadata_documents import ClientMetadataDocuments
@@ -24,6 +23,7 @@ from doorward.authserver.keys.secrets import hash_secret
 from doorward.authserver.refusals import UnknownClient
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.settings.configured_client import ConfiguredClient
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import clients
 from doorward.net.clock import Clock
@@ -87,7 +87,8 @@ class Clients:
     async def start(self) -> None:
         """Write the configured clients, and remove those that are no longer configured."""
         named = [client.client_id for client in self._settings.clients]
-        async with self._store.exclusive() as connection:
+
+        async def replace(connection: Connection) -> None:
             await connection.execute(
                 delete(clients).where(
                     or_(clients.c.origin == "configured", clients.c.client_id.in_(named))
@@ -95,6 +96,8 @@ class Clients:
             )
             for client in self._settings.clients:
                 await connection.execute(insert(clients).values(**self._configured(client)))
+
+        await self._store.exclusive(replace)
 
     async def find(self, client_id: str) -> Client:
         """
@@ -138,16 +141,17 @@ class Clients:
             TooManyRequests: 429, the maximum number of registrations is in use.
         """
         now = self._clock()
-        async with self._store.exclusive() as connection:
-            await connection.execute(delete(clients).where(clients.c.expires_at <= now))
-            registration = await self._store_registration(connection, metadata, now)
+        registration = await self._store.exclusive(
+            lambda connection: self._store_registration(connection, metadata, now)
+        )
         client_id = self._ids.issue(registration)
         client = self._registered(client_id, metadata)
         return client, self._ids.secret(client_id) if _needs(metadata) == "secret" else None
 
     async def _store_registration(
-        self, connection: AsyncConnection, metadata: ClientMetadata, now: float
+        self, connection: Connection, metadata: ClientMetadata, now: float
     ) -> str:
+        await connection.execute(delete(clients).where(clients.c.expires_at <= now))
         digest = metadata_digest(metadata)
         unused = now + self._settings.lifetimes.unused_client
         later = case((clients.c.expires_at > unused, clients.c.expires_at), else_=unused)
@@ -194,17 +198,17 @@ class Clients:
         if client.used_at is not None and now - _TOUCH_INTERVAL < client.used_at <= now:
             return
         unnoted = or_(clients.c.used_at.is_(None), clients.c.used_at <= now - _TOUCH_INTERVAL)
-        async with self._store.writing() as connection:
-            await connection.execute(
-                update(clients)
-                .where(clients.c.client_id == self._ids.registration(client.client_id), unnoted)
-                .values(used_at=now, expires_at=now + self._settings.lifetimes.idle_client)
-            )
+        used = (
+            update(clients)
+            .where(clients.c.client_id == self._ids.registration(client.client_id), unnoted)
+            .values(used_at=now, expires_at=now + self._settings.lifetimes.idle_client)
+        )
+        await self._store.write(lambda connection: connection.execute(used))
 
     async def remove(self, client_id: str) -> None:
         """Remove a client with its consents, and revoke its grants."""
-        async with self._store.writing() as connection:
-            await remove_client(connection, client_id, self._clock())
+        now = self._clock()
+        await self._store.write(lambda connection: remove_client(connection, client_id, now))
 
     async def _from_document(self, client_id: str) -> Client:
         if self._documents is None:

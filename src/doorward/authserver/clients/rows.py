@@ -19,7 +19,6 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.clients.registered_ids import claimed_registration
 from doorward.authserver.keys.secrets import hash_secret
@@ -93,7 +92,7 @@ def operator_row(client: ConfiguredClient, origin: str, now: float) -> dict[str,
     }
 
 
-async def make_room(connection: AsyncConnection, most: int) -> None:
+async def make_room(connection: Connection, most: int) -> None:
     """
     Delete the oldest registrations that were never used, until there are fewer than ``most``.
 
@@ -130,7 +129,7 @@ async def find_row(connection: Connection, client_id: str, registration: str | N
     return rows.get("registered")
 
 
-async def remove_client(connection: AsyncConnection, client_id: str, now: float) -> bool:
+async def remove_client(connection: Connection, client_id: str, now: float) -> bool:
     """
     Remove a client with its consents, and revoke its grants; return whether there was one.
 

@@ -22,6 +22,7 @@ from doorward.authserver.provider_tokens.connections import Connection, list_con
 from doorward.authserver.refusals import FormRefused, TooManyRequests
 from doorward.authserver.responses import page_response
 from doorward.authserver.services import Services
+from doorward.authserver.store.connection import Connection as StoreConnection
 from doorward.authserver.store.grants import audiences_of, provider_sessions_of
 from doorward.authserver.store.schema import grants, provider_connections
 from doorward.authserver.users.cookies import Browser
@@ -99,10 +100,17 @@ class AccountEndpoint:
         which = _chosen(form.one("grant"), form.one("client"))
         # Whatever the form names: nobody ends what somebody else allowed.
         mine = grants.c.user_id == session.user.id
-        async with services.store.writing() as connection:
+
+        async def end(
+            connection: StoreConnection,
+        ) -> tuple[frozenset[str], frozenset[tuple[str, str]], int]:
             at_provider = await provider_sessions_of(connection, mine & which)
             audiences = await audiences_of(connection, mine & which)
-            ended = await end_grants(connection, mine & which, "ended-by-user", services.clock())
+            now = services.clock()
+            ended = await end_grants(connection, mine & which, "ended-by-user", now)
+            return at_provider, audiences, ended
+
+        at_provider, audiences, ended = await services.store.write(end)
         services.record_event("grant.ended", user=session.user.id, grants=str(ended))
         # Not the session of this browser: the user is still on this page.
         unused = at_provider - {session.provider_session_id}

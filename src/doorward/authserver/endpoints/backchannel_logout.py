@@ -7,6 +7,7 @@ from doorward.authserver.endpoints.sign_in import read_form
 from doorward.authserver.refusals import InvalidRequest
 from doorward.authserver.responses import json_response
 from doorward.authserver.services import Services
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.ended_tokens import end_connections
 from doorward.authserver.store.schema import provider_connections
 from doorward.authserver.store.spent_assertions import claim_assertion
@@ -55,7 +56,8 @@ class BackchannelLogoutEndpoint:
             raise InvalidRequest("no logout_token", description="logout_token is missing.")
         verified = await self._verify(token, provider)
         claims, now = verified.claims, services.clock()
-        async with services.store.writing() as connection:
+
+        async def end(connection: Connection) -> int:
             party = f"logout {provider.provider.issuer_url}"
             until = now + OLDEST + LEEWAY
             if not await claim_assertion(connection, party, str(claims["jti"]), until, now):
@@ -68,6 +70,9 @@ class BackchannelLogoutEndpoint:
             which = named_by_provider(provider_connections, provider.provider, **named)
             which &= provider_connections.c.client_id == provider.provider.client_id
             await end_connections(connection, which, now)
+            return ended
+
+        ended = await services.store.write(end)
         # After the commit: before it, there is nothing to find.
         services.token_revocation.start()
         return ended

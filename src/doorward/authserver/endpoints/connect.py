@@ -18,6 +18,7 @@ from doorward.authserver.provider_tokens.links import ConnectLink
 from doorward.authserver.refusals import ConnectLinkRefused, FormRefused, OAuthRefused
 from doorward.authserver.responses import page_response
 from doorward.authserver.services import Services
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.schema import provider_connections
 from doorward.authserver.upstream.callback_answer import read_callback
 from doorward.authserver.upstream.logins import ProviderLogin
@@ -85,8 +86,12 @@ class ConnectEndpoint:
         if user is None:
             return own_sign_in_page(services, browser, own_page)
         if form.one("decision") != "connect":
-            async with services.store.writing() as connection:
-                await services.connect_links.claim(connection, handle, user.id, link.provider)
+            user_id = user.id
+            await services.store.write(
+                lambda connection: services.connect_links.claim(
+                    connection, handle, user_id, link.provider
+                )
+            )
             return self._message("Not connected", _NOTHING)
         expected = self._token(handle, link, browser)
         if not compare_digest(expected.encode(), (form.one("csrf") or "").encode()):
@@ -133,9 +138,13 @@ class ConnectEndpoint:
             self._record_failure(provider.name, problem)
             raise
         # The provider's account admits nobody here: it is stored for this user's tools alone.
-        async with services.store.exclusive() as connection:
-            await services.connect_links.claim(connection, handle, user.id, provider.name)
+        user_id = user.id
+
+        async def store(connection: Connection) -> None:
+            await services.connect_links.claim(connection, handle, user_id, provider.name)
             await services.connections.create(connection, link, provider, account, tokens)
+
+        await services.store.exclusive(store)
         services.record_event("connection.made", user=user.id, provider=provider.name)
         # 303: reloading the next page must not send the provider's code again.
         done = services.settings.url(_page_of(handle))

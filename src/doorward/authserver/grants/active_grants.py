@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, and_, delete, exists, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.grants import revoke_grants
 from doorward.authserver.store.schema import consents, grants, refresh_tokens, users
 
@@ -28,7 +28,7 @@ class ActiveGrant:
 
 
 async def list_active_grants(
-    connection: AsyncConnection, now: float, *conditions: ColumnElement[bool]
+    connection: Connection, now: float, *conditions: ColumnElement[bool]
 ) -> tuple[ActiveGrant, ...]:
     """
     Return the grants in use that meet the conditions, by client and newest first.
@@ -42,11 +42,11 @@ async def list_active_grants(
         .order_by(grants.c.client_id, grants.c.created_at.desc())
     )
     rows = (await connection.execute(query)).all()
-    return tuple(_active_grant(row._mapping) for row in rows)
+    return tuple(_active_grant(row._asdict()) for row in rows)
 
 
 async def end_grants(
-    connection: AsyncConnection, which: ColumnElement[bool], reason: str, now: float
+    connection: Connection, which: ColumnElement[bool], reason: str, now: float
 ) -> int:
     """
     Revoke grants with their tokens, and forget their consents; return how many were active.

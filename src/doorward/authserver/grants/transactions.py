@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import String, and_, bindparam, insert, or_, select, update
+from sqlalchemy import Executable, String, and_, bindparam, insert, or_, select, update
 
 from doorward.authserver.grants.authorization_request import AuthorizationRequest
 from doorward.authserver.keys.secrets import hash_secret, new_secret
@@ -26,6 +26,9 @@ _OPEN = (
     transactions.c.created_at <= bindparam("not_after"),
 )
 _CREATE = insert(transactions)
+_SIGN_IN = update(transactions).where(*_OPEN).values(user_id=bindparam("the_user"))
+_CONSENT = update(transactions).where(*_OPEN).values(consent=bindparam("the_consent"))
+_FORGET = update(transactions).where(*_OPEN).values(user_id=None, consent=None)
 _FIND = select(transactions).where(*_OPEN)
 _USER = bindparam("the_user", type_=String)
 _CLAIM = (
@@ -135,7 +138,7 @@ class Transactions:
         Raises:
             FormRefused: 403, the transaction was finished meanwhile.
         """
-        await self._update(handle, browser, user_id=user_id)
+        await self._update(_SIGN_IN, handle, browser, the_user=user_id)
 
     async def set_consent(
         self, handle: str, browser: Browser, scopes: Iterable[str], client_digest: bytes
@@ -147,7 +150,7 @@ class Transactions:
             FormRefused: 403, the transaction was finished meanwhile.
         """
         given = PriorConsent(scopes=frozenset(scopes), client_digest=client_digest.hex())
-        await self._update(handle, browser, consent=given.to_json())
+        await self._update(_CONSENT, handle, browser, the_consent=given.to_json())
 
     async def forget_sign_in(self, handle: str, browser: Browser) -> None:
         """
@@ -156,16 +159,15 @@ class Transactions:
         Raises:
             FormRefused: 403, the transaction was finished meanwhile.
         """
-        await self._update(handle, browser, user_id=None, consent=None)
+        await self._update(_FORGET, handle, browser)
 
-    async def _update(self, handle: str, browser: Browser, **values: Any) -> None:
-        which = _open_at(handle, browser, self._clock())
-        async with self._store.writing() as connection:
-            changed = await connection.execute(
-                update(transactions).where(*_OPEN).values(**values), which
-            )
-            if changed.rowcount != 1:
-                raise FormRefused("the transaction is over")
+    async def _update(
+        self, change: Executable, handle: str, browser: Browser, **values: Any
+    ) -> None:
+        values |= _open_at(handle, browser, self._clock())
+        changed = await self._store.write(lambda connection: connection.execute(change, values))
+        if changed.rowcount != 1:
+            raise FormRefused("the transaction is over")
 
     async def claim(
         self, connection: Connection, handle: str, browser: Browser, user_id: str | None

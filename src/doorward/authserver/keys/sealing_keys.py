@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Table, delete, exists, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.keys.secrets import derive, seal, unseal
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import (
     ended_provider_tokens,
@@ -59,22 +59,16 @@ class SealingKeys:
         Raises:
             StoreUnavailable: the database cannot be reached.
         """
-        async with self._store.exclusive() as connection:
-            await self._load(connection)
-            if self._current is None:
-                await self._add(connection)
-                await self._load(connection)
+        await self._store.exclusive(self._load_or_add)
 
-    async def seal(self, connection: AsyncConnection, plain: bytes, context: str) -> Sealed:
+    async def seal(self, connection: Connection, plain: bytes, context: str) -> Sealed:
         """Return ``plain`` encrypted under the newest key."""
         if not 0 <= self._clock() - self._loaded_at < _RELOAD_INTERVAL:
             await self._load(connection)
         assert self._current is not None, "start() has made a key, and rotate() leaves one"
         return Sealed(self._current, seal(self._keys[self._current], plain, context))
 
-    async def unseal(
-        self, connection: AsyncConnection, sealed: Sealed, context: str
-    ) -> bytes | None:
+    async def unseal(self, connection: Connection, sealed: Sealed, context: str) -> bytes | None:
         """Return the plaintext, or ``None`` if the key is gone, or the secret is another one."""
         if sealed.key_id not in self._keys:
             await self._load(connection)
@@ -87,24 +81,30 @@ class SealingKeys:
 
         Other processes use it within a minute.
         """
-        async with self._store.exclusive() as connection:
-            now = self._clock()
-            await connection.execute(
-                update(sealing_keys)
-                .where(sealing_keys.c.retired_at.is_(None))
-                .values(retired_at=now)
-            )
-            in_use = (
-                _is_in_use(provider_sessions, provider_sessions.c.ended_at.is_(None))
-                | _is_in_use(provider_connections)
-                | _is_in_use(ended_provider_tokens)
-            )
-            await connection.execute(
-                delete(sealing_keys).where(sealing_keys.c.retired_at < now - _OVERLAP, ~in_use)
-            )
-            return await self._add(connection)
+        return await self._store.exclusive(self._replace)
 
-    async def _add(self, connection: AsyncConnection) -> str:
+    async def _load_or_add(self, connection: Connection) -> None:
+        await self._load(connection)
+        if self._current is None:
+            await self._add(connection)
+            await self._load(connection)
+
+    async def _replace(self, connection: Connection) -> str:
+        now = self._clock()
+        await connection.execute(
+            update(sealing_keys).where(sealing_keys.c.retired_at.is_(None)).values(retired_at=now)
+        )
+        in_use = (
+            _is_in_use(provider_sessions, provider_sessions.c.ended_at.is_(None))
+            | _is_in_use(provider_connections)
+            | _is_in_use(ended_provider_tokens)
+        )
+        await connection.execute(
+            delete(sealing_keys).where(sealing_keys.c.retired_at < now - _OVERLAP, ~in_use)
+        )
+        return await self._add(connection)
+
+    async def _add(self, connection: Connection) -> str:
         # Not kept here: if the transaction fails, nobody must encrypt under a key that is not stored.
         key_id, key = uuid4().hex[:16], os.urandom(32)
         await connection.execute(
@@ -117,7 +117,7 @@ class SealingKeys:
         self._loaded_at = float("-inf")
         return key_id
 
-    async def _load(self, connection: AsyncConnection) -> None:
+    async def _load(self, connection: Connection) -> None:
         rows = await connection.execute(select(sealing_keys).order_by(sealing_keys.c.created_at))
         self._keys, self._current = {}, None
         for row in rows:

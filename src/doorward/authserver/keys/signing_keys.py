@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.keys.secrets import derive, seal, unseal
 from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import signing_keys
 from doorward.errors import ConfigurationError
@@ -33,6 +33,8 @@ _MARGIN = 300.0
 _RELOAD_INTERVAL = 60.0
 # A token of this process is often the next that it reads. 32 bytes of each are kept.
 _MOST_REMEMBERED = 10_000
+# Between keys that were made at the same time.
+_TICK = 0.001
 # Before a new key signs, every process has loaded it, and HTTP caches of the key set are over.
 PUBLISHED_FIRST = 2 * _RELOAD_INTERVAL
 
@@ -168,17 +170,37 @@ class KeyRing:
             self._signed.popitem(last=False)
 
     async def _exchange(self, *, force: bool) -> None:
-        async with self._store.exclusive() as connection:
+        # Generated outside the transaction, in which nobody else could write: RSA takes a while.
+        fresh = await self._generate() if force else None
+        keys, now = await self._reload(fresh, force=force)
+        if fresh is None and not self._usable(keys, now):
+            keys, now = await self._reload(await self._generate(), force=False)
+        self._keys, self._loaded_at = keys, now
+
+    async def _generate(self) -> PrivateKey:
+        return await asyncio.to_thread(PrivateKey.generate, self._algorithm)
+
+    async def _reload(
+        self, fresh: PrivateKey | None, *, force: bool
+    ) -> tuple[tuple[SigningKey, ...], float]:
+        """Return the stored keys, and when; store ``fresh`` first, if it is forced or needed."""
+
+        async def reload(connection: Connection) -> tuple[tuple[SigningKey, ...], float]:
             now = self._clock()
             await connection.execute(delete(signing_keys).where(signing_keys.c.needed_until < now))
             keys = await self._load(connection)
-            usable = [key for key in keys if self._may_sign(key, now)]
-            if force or not usable:
-                private = await asyncio.to_thread(PrivateKey.generate, self._algorithm)
+            # Another process may have stored one meanwhile.
+            if fresh is not None and (force or not self._usable(keys, now)):
+                made_at = await self._after(connection, keys, now)
                 await self._retire_others(connection, now)
-                await self._keep(connection, SigningKey(private, now))
+                await self._keep(connection, SigningKey(fresh, made_at))
                 keys = await self._load(connection)
-        self._keys, self._loaded_at = keys, now
+            return keys, now
+
+        return await self._store.exclusive(reload)
+
+    def _usable(self, keys: tuple[SigningKey, ...], now: float) -> bool:
+        return any(self._may_sign(key, now) for key in keys)
 
     def _own_keys(self) -> list[SigningKey]:
         """Return the keys of the configured algorithm, oldest first."""
@@ -188,7 +210,22 @@ class KeyRing:
         young = now < key.created_at + self._lifetimes.signing_key
         return key.retired_at is None and key.private.algorithm == self._algorithm and young
 
-    async def _retire_others(self, connection: AsyncConnection, now: float) -> None:
+    async def _after(
+        self, connection: Connection, keys: tuple[SigningKey, ...], now: float
+    ) -> float:
+        """
+        Return the date of a key that is made now: after the dates of all others.
+
+        On a clock that was set back, the others are dated in the future. With these dates, a new key
+        would be the oldest, and would sign before any other process has loaded it.
+        """
+        later = [key.kid for key in keys if key.created_at >= now]
+        for number, kid in enumerate(later):
+            same = update(signing_keys).where(signing_keys.c.kid == kid)
+            await connection.execute(same.values(created_at=now + number * _TICK))
+        return now + len(later) * _TICK
+
+    async def _retire_others(self, connection: Connection, now: float) -> None:
         # A retired key signs until its successor does.
         last = now + PUBLISHED_FIRST + self._lifetimes.access_token
         await connection.execute(
@@ -197,7 +234,7 @@ class KeyRing:
             .values(retired_at=now, needed_until=last + _MARGIN)
         )
 
-    async def _keep(self, connection: AsyncConnection, fresh: SigningKey) -> None:
+    async def _keep(self, connection: Connection, fresh: SigningKey) -> None:
         await connection.execute(
             insert(signing_keys).values(
                 kid=fresh.kid,
@@ -207,12 +244,12 @@ class KeyRing:
             )
         )
 
-    async def _load(self, connection: AsyncConnection) -> tuple[SigningKey, ...]:
+    async def _load(self, connection: Connection) -> tuple[SigningKey, ...]:
         rows = await connection.execute(select(signing_keys).order_by(signing_keys.c.created_at))
-        return tuple(self._read(row._mapping) for row in rows)
+        return tuple(self._read(row) for row in rows)
 
-    def _read(self, row: Mapping[Any, Any]) -> SigningKey:
-        plain = unseal(self._sealing_key, row["sealed_key"], row["kid"])
+    def _read(self, row: Any) -> SigningKey:
+        plain = unseal(self._sealing_key, row.sealed_key, row.kid)
         if plain is None:
             raise ConfigurationError(
                 "wrong-secret",
@@ -221,9 +258,9 @@ class KeyRing:
             )
         return SigningKey(
             private=PrivateKey.from_pem(plain),
-            created_at=row["created_at"],
-            retired_at=row["retired_at"],
-            needed_until=row["needed_until"],
+            created_at=row.created_at,
+            retired_at=row.retired_at,
+            needed_until=row.needed_until,
         )
 
 

@@ -4,6 +4,7 @@ from sqlalchemy import delete
 
 from doorward.authserver.events import EventRecorder
 from doorward.authserver.provider_tokens.connections import ConnectedTokens, Connections
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.ended_tokens import end_connections
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import provider_connections
@@ -68,15 +69,16 @@ class ConnectionChecks(SharedChecks):
 
     async def _end(self, row: Checked, reason: str) -> None:
         which = provider_connections.c.id == row.id
-        async with self._store.writing() as connection:
-            if reason == AccountNotAllowed.code:
-                ended = await end_connections(connection, which, self._clock())
-            else:
-                # The provider has ended the tokens itself.
-                ended = (
-                    await connection.execute(delete(provider_connections).where(which))
-                ).rowcount
-        if reason == AccountNotAllowed.code:
+        shut_out = reason == AccountNotAllowed.code
+
+        async def end(connection: Connection) -> int:
+            if shut_out:
+                return await end_connections(connection, which, self._clock())
+            # The provider has ended the tokens itself.
+            return (await connection.execute(delete(provider_connections).where(which))).rowcount
+
+        ended = await self._store.write(end)
+        if shut_out:
             self._ended.start()
         if ended:
             self._events.record_event("connection.ended", reason=reason, provider=row.provider)

@@ -6,13 +6,13 @@ from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Column, ColumnElement, bindparam, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.keys.sealing_keys import Sealed, SealingKeys
 from doorward.authserver.provider_tokens.links import ConnectLink
 from doorward.authserver.settings.admission import ProviderAccount
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.settings.identity_provider import IdentityProvider
+from doorward.authserver.store.connection import Connection as StoreConnection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import provider_connections, users
 from doorward.authserver.upstream.responses import ProviderTokens
@@ -69,7 +69,7 @@ class Connections:
 
     async def create(
         self,
-        connection: AsyncConnection,
+        connection: StoreConnection,
         link: ConnectLink,
         provider: IdentityProvider,
         account: ProviderAccount,
@@ -110,7 +110,7 @@ class Connections:
         """Return what people call the connected account, or ``None``."""
         return await self._read(provider_connections.c.account, user_id, resource, provider)
 
-    async def find(self, connection: AsyncConnection, row_id: str) -> ConnectedTokens | None:
+    async def find(self, connection: StoreConnection, row_id: str) -> ConnectedTokens | None:
         """Return a connection; ``None`` if it has ended, or the settings have made it void."""
         query = select(provider_connections).where(provider_connections.c.id == row_id)
         row: Any = (await connection.execute(query)).one_or_none()
@@ -140,32 +140,24 @@ class Connections:
 
     async def keep_tokens(self, row_id: str, tokens: ProviderTokens) -> bool:
         """Store the tokens that the provider has just issued; say whether the connection exists."""
-        async with self._store.writing() as connection:
-            changed = await connection.execute(
-                update(provider_connections)
-                .where(provider_connections.c.id == row_id)
-                .values(**await seal_tokens(self._keys, connection, row_id, tokens))
-            )
-            return changed.rowcount == 1
+
+        async def keep(connection: StoreConnection) -> bool:
+            sealed = await seal_tokens(self._keys, connection, row_id, tokens)
+            return await _change(connection, row_id, **sealed)
+
+        return await self._store.write(keep)
 
     async def renew(self, row_id: str, tokens: ProviderTokens) -> None:
         """Note that the provider has said that the account is good."""
         due = _due_at(tokens, self._clock())
-        async with self._store.writing() as connection:
-            await connection.execute(
-                update(provider_connections)
-                .where(provider_connections.c.id == row_id)
-                .values(check_due_at=due, refreshing_until=None)
-            )
+        await self._store.write(
+            lambda connection: _change(connection, row_id, check_due_at=due, refreshing_until=None)
+        )
 
     async def note_use(self, row_id: str) -> None:
         """Note that a tool got a token."""
-        async with self._store.writing() as connection:
-            await connection.execute(
-                update(provider_connections)
-                .where(provider_connections.c.id == row_id)
-                .values(last_used_at=self._clock())
-            )
+        now = self._clock()
+        await self._store.write(lambda connection: _change(connection, row_id, last_used_at=now))
 
     async def exist(self, user_id: str, resource: str) -> bool:
         """
@@ -186,7 +178,7 @@ class Connections:
 
 
 async def list_connections(
-    connection: AsyncConnection, *conditions: ColumnElement[bool]
+    connection: StoreConnection, *conditions: ColumnElement[bool]
 ) -> tuple[Connection, ...]:
     """Return the connections that meet the conditions, newest first."""
     table = provider_connections
@@ -198,7 +190,14 @@ async def list_connections(
     )
     rows = (await connection.execute(query)).all()
     names = Connection.__dataclass_fields__
-    return tuple(Connection(**{name: row._mapping[name] for name in names}) for row in rows)
+    return tuple(Connection(**{name: getattr(row, name) for name in names}) for row in rows)
+
+
+async def _change(connection: StoreConnection, row_id: str, **values: Any) -> bool:
+    """Change a connection; say whether it exists."""
+    same = provider_connections.c.id == row_id
+    changed = await connection.execute(update(provider_connections).where(same).values(**values))
+    return changed.rowcount == 1
 
 
 def _owned_by(user_id: str, resource: str, provider: str) -> tuple[ColumnElement[bool], ...]:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.keys.secrets import hash_secret, new_secret
 from doorward.authserver.refusals import ConnectLinkRefused
 from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.grants import has_active_grant
 from doorward.authserver.store.schema import connect_links
@@ -17,6 +17,7 @@ from doorward.net.clock import CLOCK_SKEW, Clock
 LIFETIME = 1800.0
 # Each call of a tool makes one, and a model may try often.
 _MOST_PER_USER = 20
+_CREATE = insert(connect_links)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,25 +42,27 @@ class ConnectLinks:
         """Store a link, and return its URL."""
         handle, now = new_secret(), self._clock()
         table = connect_links.c
-        async with self._store.writing() as connection:
-            recent = select(table.handle_hash).where(table.user_id == user_id)
-            recent = recent.order_by(table.created_at.desc()).limit(_MOST_PER_USER - 1)
-            kept = (await connection.execute(recent)).scalars().all()
+        recent = select(table.handle_hash).where(table.user_id == user_id)
+        recent = recent.order_by(table.created_at.desc()).limit(_MOST_PER_USER - 1)
+        link = {
+            "handle_hash": hash_secret(handle),
+            "user_id": user_id,
+            "resource": resource,
+            "provider": provider,
+            "created_at": now,
+            "expires_at": now + LIFETIME,
+        }
+
+        async def add(connection: Connection) -> None:
+            kept = [row.handle_hash for row in await connection.execute(recent)]
             await connection.execute(
                 delete(connect_links).where(
                     table.user_id == user_id, table.handle_hash.not_in(kept)
                 )
             )
-            await connection.execute(
-                insert(connect_links).values(
-                    handle_hash=hash_secret(handle),
-                    user_id=user_id,
-                    resource=resource,
-                    provider=provider,
-                    created_at=now,
-                    expires_at=now + LIFETIME,
-                )
-            )
+            await connection.execute(_CREATE, link)
+
+        await self._store.write(add)
         # Not in the path: paths are in the events of this server.
         return self._settings.url(f"/connect?link={handle}")
 
@@ -87,9 +90,7 @@ class ConnectLinks:
             used=row.claimed_at is not None,
         )
 
-    async def claim(
-        self, connection: AsyncConnection, handle: str, user_id: str, provider: str
-    ) -> None:
+    async def claim(self, connection: Connection, handle: str, user_id: str, provider: str) -> None:
         """
         Use the link, once, for its own user; inside the caller's database transaction.
 

@@ -1,6 +1,7 @@
 """Ends provider tokens when nothing here needs them any more, and tells the provider."""
 
 from collections.abc import Iterable
+from functools import partial
 
 from sqlalchemy import ColumnElement, func
 
@@ -47,8 +48,9 @@ class TokenRevocation:
         """
         ended = 0
         for session_id in session_ids:
-            async with self._store.writing() as connection:
-                ended += await end_unused_session(connection, session_id, self._clock())
+            ended += await self._store.write(
+                partial(end_unused_session, session_id=session_id, now=self._clock())
+            )
         table = provider_connections.c
         for user_id, resource in audiences:
             # Most users have connected nothing, and then a read is all that a revocation costs.
@@ -100,8 +102,9 @@ class TokenRevocation:
         await self._ended.aclose()
 
     async def _end(self, which: ColumnElement[bool]) -> int:
-        async with self._store.writing() as connection:
-            return await end_connections(connection, which, self._clock())
+        return await self._store.write(
+            lambda connection: end_connections(connection, which, self._clock())
+        )
 
 
 def _is_unused(now: float) -> ColumnElement[bool]:

@@ -26,7 +26,7 @@ async def end_connections(connection: Connection, which: ColumnElement[bool], no
         .returning(*(provider_connections.c[name] for name in _COLUMNS))
     )
     rows = deleted.all()
-    await await_revocation(connection, (row._mapping for row in rows), now)
+    await await_revocation(connection, (row._asdict() for row in rows), now)
     return len(rows)
 
 
@@ -42,7 +42,7 @@ async def end_provider_sessions(
     active = (which, table.ended_at.is_(None))
     query = select(*(table[name] for name in _COLUMNS)).where(*active).with_for_update()
     rows = (await connection.execute(query)).all()
-    await await_revocation(connection, (row._mapping for row in rows), now)
+    await await_revocation(connection, (row._asdict() for row in rows), now)
     await connection.execute(
         update(provider_sessions)
         .where(table.id.in_([row.id for row in rows]))

@@ -17,7 +17,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, event, func, select
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import event, func, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -26,7 +27,7 @@ from sqlalchemy.pool import QueuePool
 
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.store import deadline
-from doorward.authserver.store.connection import Transactions, Work
+from doorward.authserver.store.connection import Connection, Transactions, Work
 from doorward.authserver.store.database_url import parse_database_url
 from doorward.authserver.store.postgresql import connected, open_postgresql, wait_long
 from doorward.authserver.store.postgresql_hosts import Connector
@@ -52,8 +53,9 @@ class Store:
     Without a URL they are in a private temporary folder that ``aclose`` removes. It is a file, not
     ``:memory:``, because concurrent transactions need connections of their own.
 
-    ``read`` and ``write`` run one function in a transaction, and are for what happens often.
-    ``reading``, ``writing`` and ``exclusive`` give a connection to code that may wait in between.
+    ``write`` and ``exclusive`` run one function in a transaction, and again where the database
+    rolled it back. ``read`` is for what happens often. ``reading`` gives a connection to code that
+    may wait in between.
 
     SQLite runs one writing transaction at a time, and a reading one sees a snapshot. PostgreSQL
     runs them concurrently at READ COMMITTED. Code must be correct on both: it claims a one-time
@@ -151,6 +153,23 @@ class Store:
         with observed("store", "write"):
             return await self.transactions.write(work)
 
+    async def exclusive(self, work: Work[T]) -> T:
+        """
+        Return what ``write`` returns; no other process runs an ``exclusive`` transaction meanwhile.
+
+        Raises:
+            StoreUnavailable: 503.
+        """
+        if self._is_sqlite:
+            # SQLite has one writer at a time.
+            return await self.write(work)
+
+        async def alone(connection: Connection) -> T:
+            await _lock(connection)
+            return await work(connection)
+
+        return await self.write(alone)
+
     async def write_at_once(self, work: Work[T]) -> T:
         """
         Return what ``work`` returns, once it is committed; it executes one statement.
@@ -172,34 +191,6 @@ class Store:
         with observed("store", "read"):
             async with self._transaction(writing=False) as connection:
                 yield connection
-
-    @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """
-        Give a connection in one transaction: all of it is committed, or nothing.
-
-        Raises:
-            StoreUnavailable: 503, and nothing was committed.
-        """
-        with observed("store", "write"):
-            async with self.transactions.turn(), self._transaction(writing=True) as connection:
-                yield connection
-
-    @asynccontextmanager
-    async def exclusive(self) -> AsyncIterator[AsyncConnection]:
-        """
-        Give a connection for writing that no other process has at the same time.
-
-        It waits for other ``exclusive`` transactions only; on SQLite, ``writing`` ones are exclusive
-        too.
-
-        Raises:
-            StoreUnavailable: 503, and nothing was committed.
-        """
-        async with self.writing() as connection:
-            if not self._is_sqlite:
-                await _lock(connection)
-            yield connection
 
     @asynccontextmanager
     async def _transaction(
@@ -271,24 +262,24 @@ def _open_sqlite(url: URL, *, durable: bool) -> AsyncEngine:
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
-    def on_begin(connection: Connection) -> None:
+    def on_begin(connection: SyncConnection) -> None:
         writing = connection.get_execution_options().get(_WRITING, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
 
 
-async def _lock(connection: AsyncConnection) -> None:
+async def _lock(connection: AsyncConnection | Connection) -> None:
     await connection.execute(select(func.pg_advisory_xact_lock(_EXCLUSIVE_LOCK)))
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(connection: SyncConnection) -> None:
     # Most starts find nothing to do, and the migrations take longer than the rest of a start.
     if _state(connection) != "current":
         command.upgrade(_alembic(connection), "head")
 
 
-def _state(connection: Connection) -> Literal["empty", "older", "current"]:
+def _state(connection: SyncConnection) -> Literal["empty", "older", "current"]:
     scripts = ScriptDirectory.from_config(_alembic(connection))
     found = MigrationContext.configure(connection).get_current_revision()
     if found is None:
@@ -305,7 +296,7 @@ def _state(connection: Connection) -> Literal["empty", "older", "current"]:
     return "older"
 
 
-def _alembic(connection: Connection) -> Config:
+def _alembic(connection: SyncConnection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection

@@ -9,7 +9,7 @@ from sqlalchemy import Dialect, Executable, Insert
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql import ClauseElement
-from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.compiler import ExpandedState, SQLCompiler
 
 if TYPE_CHECKING:
     import asyncpg
@@ -64,16 +64,17 @@ class Statement:
         columns_of = list(names) if names and isinstance(statement, Insert) else None
         compiled = cast(ClauseElement, statement).compile(dialect=dialect, column_keys=columns_of)
         assert isinstance(compiled, SQLCompiler)
-        if len(compiled.post_compile_params) > 0:
-            raise TypeError("a list of values in a statement cannot be compiled once")
         missing = [one.key for one in compiled.binds.values() if one.required]
         if not set(missing) <= set(names) and columns_of is None:
             raise TypeError(f"the statement needs {sorted(missing)}, not {sorted(names)}")
-        self._sql = str(compiled)
-        given = compiled.params
+        if compiled.post_compile_params and names:
+            raise TypeError("a list of values in a statement cannot be compiled once")
+        # Each value of a list has a parameter of its own.
+        expanded = compiled.construct_expanded_state(compiled.params)
+        self._sql = expanded.statement
         self._parameters = [
-            (name, given[name], _to_driver(compiled.binds[name], dialect))
-            for name in compiled.positiontup or ()
+            (name, expanded.parameters[name], _to_driver(compiled, expanded, name, dialect))
+            for name in expanded.positiontup or ()
         ]
         columns = list(getattr(statement, "exported_columns", ()))
         self._read_row = _row_type([one.key for one in columns]) if columns else None
@@ -173,9 +174,15 @@ class Statements:
         return found
 
 
-def _to_driver(parameter: Any, dialect: Dialect) -> _Convert | None:
-    convert: _Convert | None = parameter.type.dialect_impl(dialect).bind_processor(dialect)
-    return convert
+def _to_driver(
+    compiled: SQLCompiler, expanded: ExpandedState, name: str, dialect: Dialect
+) -> _Convert | None:
+    parameter = compiled.binds.get(name)
+    if parameter is None:
+        convert: Any = expanded.processors.get(name)
+    else:
+        convert = parameter.type.dialect_impl(dialect).bind_processor(dialect)
+    return cast("_Convert | None", convert)
 
 
 def _from_driver(column: Any, dialect: Dialect) -> _Convert | None:

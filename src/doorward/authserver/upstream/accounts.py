@@ -5,11 +5,11 @@ from hashlib import sha256
 from uuid import uuid4
 
 from sqlalchemy import insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.settings.admission import ProviderAccount
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.settings.identity_provider import IdentityProvider
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import provider_accounts, users
 from doorward.authserver.users.users import User, canonical_username, read_user
@@ -37,12 +37,13 @@ class ProviderAccounts:
             StoreUnavailable: 503.
         """
         now = self._clock()
-        async with self._store.exclusive() as connection:
-            return await self.update_user(connection, provider, account, now)
+        return await self._store.exclusive(
+            lambda connection: self.update_user(connection, provider, account, now)
+        )
 
     async def update_user(
         self,
-        connection: AsyncConnection,
+        connection: Connection,
         provider: IdentityProvider,
         account: ProviderAccount,
         now: float,
@@ -94,7 +95,7 @@ def account_digest(issuer: str, subject: str) -> bytes:
 
 
 async def _free_username(
-    connection: AsyncConnection, provider: IdentityProvider, account: ProviderAccount
+    connection: Connection, provider: IdentityProvider, account: ProviderAccount
 ) -> str:
     """
     Return a username that nobody has.

@@ -12,6 +12,7 @@ from doorward.authserver.events import EventRecorder
 from doorward.authserver.keys.sealing_keys import Sealed, SealingKeys
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.settings.identity_provider import IdentityProvider
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.ended_tokens import await_revocation
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import ended_provider_tokens
@@ -81,9 +82,12 @@ class EndedTokens:
             "issuer": provider.issuer_url,
             "client_id": provider.client_id,
         }
-        async with self._store.writing() as connection:
+
+        async def add(connection: Connection) -> None:
             sealed = await seal_tokens(self._keys, connection, row_id, tokens)
             await await_revocation(connection, [{**row, **sealed}], self._clock())
+
+        await self._store.write(add)
         self.start()
 
     def start(self) -> None:
@@ -134,16 +138,14 @@ class EndedTokens:
             .values(retry_at=now + _RETRY_INTERVAL)
             .returning(*table)
         )
-        async with self._store.writing() as connection:
-            return list((await connection.execute(claim)).all())
+        claimed = await self._store.write(lambda connection: connection.execute(claim))
+        return list(claimed.all())
 
     async def _revoke(self, row: Any) -> _Outcome:
         outcome = await self._tell(row)
         if outcome != "waiting":
-            async with self._store.writing() as connection:
-                await connection.execute(
-                    delete(ended_provider_tokens).where(ended_provider_tokens.c.id == row.id)
-                )
+            told = delete(ended_provider_tokens).where(ended_provider_tokens.c.id == row.id)
+            await self._store.write(lambda connection: connection.execute(told))
         return outcome
 
     async def _tell(self, row: Any) -> _Outcome:

@@ -17,6 +17,7 @@ from doorward.net.clock import CLOCK_SKEW, Clock
 # Ten minutes are enough for a password and a second factor.
 LIFETIME = 600.0
 _PURPOSE = "doorward provider sign-in"
+_CREATE = insert(provider_logins)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,20 +64,16 @@ class ProviderLogins:
             "reauthentication": reauthentication and reauthentication.to_json(),
         }
         now = self._clock()
-        async with self._store.writing() as connection:
-            await connection.execute(
-                insert(provider_logins).values(
-                    state_hash=hash_secret(leg.state),
-                    provider=provider,
-                    browser_hash=browser.digest,
-                    # Whoever reads the database does not get the verifier: its key is the state.
-                    sealed_leg=seal(
-                        derive(leg.state, _PURPOSE), json.dumps(kept).encode(), provider
-                    ),
-                    created_at=now,
-                    expires_at=now + LIFETIME,
-                )
-            )
+        row = {
+            "state_hash": hash_secret(leg.state),
+            "provider": provider,
+            "browser_hash": browser.digest,
+            # Whoever reads the database does not get the verifier: its key is the state.
+            "sealed_leg": seal(derive(leg.state, _PURPOSE), json.dumps(kept).encode(), provider),
+            "created_at": now,
+            "expires_at": now + LIFETIME,
+        }
+        await self._store.write(lambda connection: connection.execute(_CREATE, row))
         return ProviderLogin(transaction=transaction, leg=leg)
 
     async def claim(
@@ -97,21 +94,21 @@ class ProviderLogins:
         """
         now = self._clock()
         table = provider_logins.c
-        async with self._store.writing() as connection:
-            claimed = await connection.execute(
-                update(provider_logins)
-                .where(
-                    table.state_hash == hash_secret(state),
-                    table.provider == provider,
-                    table.browser_hash == browser.digest,
-                    table.claimed_at.is_(None),
-                    table.expires_at > now,
-                    table.created_at <= now + CLOCK_SKEW,
-                )
-                .values(claimed_at=now)
-                .returning(table.sealed_leg)
+        claim = (
+            update(provider_logins)
+            .where(
+                table.state_hash == hash_secret(state),
+                table.provider == provider,
+                table.browser_hash == browser.digest,
+                table.claimed_at.is_(None),
+                table.expires_at > now,
+                table.created_at <= now + CLOCK_SKEW,
             )
-            row = claimed.one_or_none()
+            .values(claimed_at=now)
+            .returning(table.sealed_leg)
+        )
+        claimed = await self._store.write(lambda connection: connection.execute(claim))
+        row = claimed.one_or_none()
         opened = None if row is None else unseal(derive(state, _PURPOSE), row.sealed_leg, provider)
         if opened is None:
             raise FormRefused(f"no sign-in at {provider!r} with this state in this browser")

@@ -3,6 +3,7 @@
 from sqlalchemy import select
 
 from doorward.authserver.settings.admission import ProviderAccount
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.ended_tokens import end_connections, end_provider_sessions
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.grants import has_active_grant
@@ -93,9 +94,12 @@ class SessionChecks(SharedChecks):
         account: ProviderAccount,
     ) -> None:
         now, provider = self._clock(), self._providers[session.provider].provider
-        async with self._store.exclusive() as connection:
+
+        async def renew(connection: Connection) -> None:
             await self._accounts.update_user(connection, provider, account, now)
             await self._sessions.renew(connection, session.id, tokens, now)
+
+        await self._store.exclusive(renew)
 
     async def _keep_tokens(self, row_id: str, tokens: ProviderTokens) -> bool:
         return await self._sessions.keep_tokens(row_id, tokens)
@@ -103,7 +107,8 @@ class SessionChecks(SharedChecks):
     async def _end(self, row: Checked, reason: str) -> None:
         shut_out = reason == AccountNotAllowed.code
         which, now = provider_sessions.c.id == row.id, self._clock()
-        async with self._store.writing() as connection:
+
+        async def end(connection: Connection) -> None:
             if shut_out:
                 # The provider still has the session, so its tokens must be revoked there.
                 await end_provider_sessions(connection, which, reason, now)
@@ -114,5 +119,7 @@ class SessionChecks(SharedChecks):
                 user = select(provider_sessions.c.user_id).where(which)
                 unused = ~has_active_grant(table.user_id, table.resource, now)
                 await end_connections(connection, table.user_id.in_(user) & unused, now)
+
+        await self._store.write(end)
         if shut_out:
             self._ended.start()

@@ -1,10 +1,10 @@
 """Sessions at identity providers: who signed in there, and the sealed tokens of the provider."""
 
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Row, Table, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Table, delete, insert, select, update
 
 from doorward.authserver.keys.sealing_keys import Sealed, SealingKeys
 from doorward.authserver.settings.admission import ProviderAccount
@@ -23,6 +23,7 @@ from doorward.net.clock import Clock
 # How long a provider's word counts, where its token names no other time.
 _CHECK_INTERVAL = 3600.0
 _SHORTEST_INTERVAL = 300.0
+_CREATE = insert(provider_sessions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,30 +65,32 @@ class ProviderSessions:
         """Store a session, and return the new id."""
         session_id = uuid4().hex
         now = self._clock()
-        async with self._store.writing() as connection:
-            await connection.execute(
-                insert(provider_sessions).values(
-                    id=session_id,
-                    user_id=user_id,
-                    provider=provider.name,
-                    issuer=provider.issuer_url,
-                    client_id=provider.client_id,
-                    subject=account.subject,
-                    sid=account.sid,
-                    acr=account.acr,
-                    amr=sorted(account.amr),
-                    auth_time=account.auth_time,
-                    **await seal_tokens(self._keys, connection, session_id, tokens),
-                    created_at=now,
-                    checked_at=now,
-                    check_due_at=check_due_at(tokens, now),
-                    # Longer than any grant that hangs on it.
-                    expires_at=now + self._settings.lifetimes.refresh_absolute + 86400,
-                )
-            )
+        row = {
+            "id": session_id,
+            "user_id": user_id,
+            "provider": provider.name,
+            "issuer": provider.issuer_url,
+            "client_id": provider.client_id,
+            "subject": account.subject,
+            "sid": account.sid,
+            "acr": account.acr,
+            "amr": sorted(account.amr),
+            "auth_time": account.auth_time,
+            "created_at": now,
+            "checked_at": now,
+            "check_due_at": check_due_at(tokens, now),
+            # Longer than any grant that hangs on it.
+            "expires_at": now + self._settings.lifetimes.refresh_absolute + 86400,
+        }
+
+        async def add(connection: Connection) -> None:
+            sealed = await seal_tokens(self._keys, connection, session_id, tokens)
+            await connection.execute(_CREATE, row | sealed)
+
+        await self._store.write(add)
         return session_id
 
-    async def find(self, connection: AsyncConnection, session_id: str) -> ProviderSession | None:
+    async def find(self, connection: Connection, session_id: str) -> ProviderSession | None:
         """Return the session, or ``None`` if there is none of that id."""
         row = (
             await connection.execute(
@@ -109,7 +112,8 @@ class ProviderSessions:
 
     async def keep_tokens(self, session_id: str, tokens: ProviderTokens) -> bool:
         """Store the tokens that the provider has just issued; say whether the session is active."""
-        async with self._store.writing() as connection:
+
+        async def keep(connection: Connection) -> bool:
             kept = await connection.execute(
                 update(provider_sessions)
                 # Not in a session that a logout has ended meanwhile: its tokens are deleted.
@@ -118,8 +122,10 @@ class ProviderSessions:
             )
             return kept.rowcount == 1
 
+        return await self._store.write(keep)
+
     async def renew(
-        self, connection: AsyncConnection, session_id: str, tokens: ProviderTokens, now: float
+        self, connection: Connection, session_id: str, tokens: ProviderTokens, now: float
     ) -> None:
         """Note that the provider has said that the account is good."""
         await connection.execute(
@@ -128,7 +134,7 @@ class ProviderSessions:
             .values(checked_at=now, check_due_at=check_due_at(tokens, now), refreshing_until=None)
         )
 
-    async def end(self, connection: AsyncConnection, session_id: str, reason: str) -> bool:
+    async def end(self, connection: Connection, session_id: str, reason: str) -> bool:
         """
         End a session with every grant and every browser session that hangs on it.
 
@@ -145,7 +151,7 @@ class ProviderSessions:
 
     async def end_matching(
         self,
-        connection: AsyncConnection,
+        connection: Connection,
         provider: IdentityProvider,
         *,
         subject: str | None,
@@ -157,14 +163,12 @@ class ProviderSessions:
             named_by_provider(table, provider, subject=subject, sid=sid),
             table.c.ended_at.is_(None),
         )
-        found = (await connection.execute(select(table.c.id).where(*named))).scalars().all()
-        for session_id in found:
-            await self.end(connection, session_id, "provider-logout")
+        found = (await connection.execute(select(table.c.id).where(*named))).all()
+        for row in found:
+            await self.end(connection, row.id, "provider-logout")
         return len(found)
 
-    async def _read(
-        self, connection: AsyncConnection, row: Row[tuple[object, ...]]
-    ) -> ProviderSession:
+    async def _read(self, connection: Connection, row: Any) -> ProviderSession:
         provider = self._settings.identity_provider(row.provider)
         same = (
             provider is not None
@@ -189,14 +193,12 @@ class ProviderSessions:
             ),
         )
 
-    async def _unsealed(
-        self, connection: AsyncConnection, row: Row[tuple[object, ...]]
-    ) -> ProviderTokens | None:
+    async def _unsealed(self, connection: Connection, row: Any) -> ProviderTokens | None:
         sealed = Sealed(row.sealing_key_id, row.sealed_tokens)
         return await unseal_tokens(self._keys, connection, row.id, sealed)
 
 
-async def end_unused_session(connection: AsyncConnection, session_id: str, now: float) -> bool:
+async def end_unused_session(connection: Connection, session_id: str, now: float) -> bool:
     """
     End a session that no grant uses, with its browser sessions; say whether it has ended now.
 
@@ -229,7 +231,7 @@ def named_by_provider(
     return named
 
 
-async def _end_dependents(connection: AsyncConnection, session_id: str, now: float) -> None:
+async def _end_dependents(connection: Connection, session_id: str, now: float) -> None:
     """End every grant and every browser session that hangs on a session."""
     await revoke_grants(
         connection, grants.c.provider_session_id == session_id, "provider-session-ended", now

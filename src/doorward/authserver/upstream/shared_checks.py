@@ -112,12 +112,12 @@ class SharedChecks(ABC):
     async def make_due(self, row_id: str, due_at: float) -> None:
         """Make the check due now, unless somebody has checked since ``due_at`` was read."""
         table = self._rows.c
-        async with self._store.writing() as connection:
-            await connection.execute(
-                update(self._rows)
-                .where(table.id == row_id, table.check_due_at == due_at)
-                .values(check_due_at=self._clock())
-            )
+        due_now = (
+            update(self._rows)
+            .where(table.id == row_id, table.check_due_at == due_at)
+            .values(check_due_at=self._clock())
+        )
+        await self._store.write(lambda connection: connection.execute(due_now))
 
     async def aclose(self) -> None:
         """Wait for the answers that providers still owe, until the deadline."""
@@ -140,18 +140,18 @@ class SharedChecks(ABC):
         """Claim the check, once: one conditional statement for all processes."""
         now = self._clock()
         table = self._rows.c
-        async with self._store.writing() as connection:
-            claimed = await connection.execute(
-                update(self._rows)
-                .where(
-                    table.id == row_id,
-                    *self._conditions,
-                    table.check_due_at <= now,
-                    table.refreshing_until.is_(None) | (table.refreshing_until <= now),
-                )
-                .values(refreshing_until=now + _CLAIM)
+        claim = (
+            update(self._rows)
+            .where(
+                table.id == row_id,
+                *self._conditions,
+                table.check_due_at <= now,
+                table.refreshing_until.is_(None) | (table.refreshing_until <= now),
             )
-            return claimed.rowcount == 1
+            .values(refreshing_until=now + _CLAIM)
+        )
+        claimed = await self._store.write(lambda connection: connection.execute(claim))
+        return claimed.rowcount == 1
 
     async def _ask_provider(
         self, row: Checked, tokens: ProviderTokens
@@ -234,10 +234,8 @@ class SharedChecks(ABC):
         await self._set_claim(row_id, None)
 
     async def _set_claim(self, row_id: str, until: float | None) -> None:
-        async with self._store.writing() as connection:
-            await connection.execute(
-                update(self._rows).where(self._rows.c.id == row_id).values(refreshing_until=until)
-            )
+        claim = update(self._rows).where(self._rows.c.id == row_id).values(refreshing_until=until)
+        await self._store.write(lambda connection: connection.execute(claim))
 
     def _begin(self, row_id: str) -> asyncio.Task[None]:
         task = asyncio.create_task(self._ask_or_wait(row_id))

@@ -4,6 +4,7 @@ from sqlalchemy import delete, exists, insert, select, update
 
 from doorward.authserver.keys.secrets import hash_secret, new_secret
 from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import known_browsers, users
 from doorward.authserver.users.users import User
@@ -51,7 +52,8 @@ class KnownBrowsers:
         """
         secret = new_secret()
         table, digest, now = known_browsers.c, hash_secret(secret), self._clock()
-        async with self._store.writing() as connection:
+
+        async def write(connection: Connection) -> None:
             if previous:
                 same = table.id_hash == hash_secret(previous)
                 await connection.execute(
@@ -76,4 +78,6 @@ class KnownBrowsers:
             await connection.execute(
                 delete(known_browsers).where(*others, table.id_hash.not_in(newest))
             )
+
+        await self._store.write(write)
         return secret

@@ -16,6 +16,8 @@ from doorward.net.clock import Clock
 
 _TOUCH_INTERVAL = 60.0
 _FIND = select(sessions).where(sessions.c.id_hash == bindparam("digest"))
+_BEGIN = insert(sessions)
+_END = delete(sessions).where(sessions.c.id_hash == bindparam("digest"))
 _TOUCH = (
     update(sessions)
     .where(sessions.c.id_hash == bindparam("digest"))
@@ -54,20 +56,21 @@ class Sessions:
         """
         session_id = new_secret()
         now = self._clock()
-        async with self._store.writing() as connection:
+        row = {
+            "id_hash": hash_secret(session_id),
+            "user_id": user.id,
+            "started_at": now,
+            "seen_at": now,
+            "expires_at": now + self._settings.lifetimes.session_absolute,
+            "provider_session_id": provider_session_id,
+        }
+
+        async def begin(connection: Connection) -> None:
             if previous:
-                ended = sessions.c.id_hash == hash_secret(previous)
-                await connection.execute(delete(sessions).where(ended))
-            await connection.execute(
-                insert(sessions).values(
-                    id_hash=hash_secret(session_id),
-                    user_id=user.id,
-                    started_at=now,
-                    seen_at=now,
-                    expires_at=now + self._settings.lifetimes.session_absolute,
-                    provider_session_id=provider_session_id,
-                )
-            )
+                await connection.execute(_END, {"digest": hash_secret(previous)})
+            await connection.execute(_BEGIN, row)
+
+        await self._store.write(begin)
         return session_id
 
     async def user(self, session_id: str | None) -> User | None:
@@ -101,9 +104,8 @@ class Sessions:
     async def end(self, session_id: str | None) -> None:
         """End a session on the server, so that copies of its cookie stop working."""
         if session_id:
-            async with self._store.writing() as connection:
-                ended = sessions.c.id_hash == hash_secret(session_id)
-                await connection.execute(delete(sessions).where(ended))
+            ended = {"digest": hash_secret(session_id)}
+            await self._store.write(lambda connection: connection.execute(_END, ended))
 
     def _is_alive(self, started: float, seen: float, expires: float, now: float) -> bool:
         idle_until = seen + self._settings.lifetimes.session_idle

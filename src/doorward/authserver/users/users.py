@@ -10,7 +10,6 @@ from uuid import uuid4
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from sqlalchemy import bindparam, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.keys.secrets import new_secret
 from doorward.authserver.store.connection import Connection
@@ -111,7 +110,8 @@ class Users:
             "roles": sorted(roles),
             "disabled": False,
         }
-        async with self._store.exclusive() as connection:
+
+        async def write(connection: Connection) -> User | None:
             changed = await connection.execute(
                 update(users).where(users.c.username == name).values(**values)
             )
@@ -121,7 +121,9 @@ class Users:
                         id=str(uuid4()), username=name, created_at=self._clock(), **values
                     )
                 )
-            found = await _find(connection, users.c.username == name)
+            return await _find(connection, users.c.username == name)
+
+        found = await self._store.exclusive(write)
         assert found is not None
         return found
 
@@ -157,7 +159,8 @@ class Users:
 
         Tokens of identity providers wait until a server or ``doorward`` tells the providers.
         """
-        async with self._store.writing() as connection:
+
+        async def disable(connection: Connection) -> None:
             found = await _find(connection, users.c.username == canonical_username(username))
             if found is None:
                 return
@@ -170,14 +173,11 @@ class Users:
             )
             await self._revoke_all(connection, found.id, "user-disabled")
 
+        await self._store.write(disable)
+
     async def enable(self, username: str) -> None:
         """Let a disabled user sign in again; what was revoked stays revoked."""
-        async with self._store.writing() as connection:
-            await connection.execute(
-                update(users)
-                .where(users.c.username == canonical_username(username))
-                .values(disabled=False)
-            )
+        await self._update(username, disabled=False)
 
     async def remove(self, username: str) -> None:
         """
@@ -185,7 +185,8 @@ class Users:
 
         Tokens of identity providers wait until a server or ``doorward`` tells the providers.
         """
-        async with self._store.writing() as connection:
+
+        async def remove(connection: Connection) -> None:
             found = await _find(connection, users.c.username == canonical_username(username))
             if found is None:
                 return
@@ -193,18 +194,20 @@ class Users:
             await self._revoke_all(connection, found.id, "user-removed")
             await connection.execute(delete(users).where(users.c.id == found.id))
 
+        await self._store.write(remove)
+
     async def set_permissions(
         self, username: str, scopes: Iterable[str], roles: Iterable[str]
     ) -> None:
         """Set the user's scopes and roles; tokens get them at their next refresh."""
-        async with self._store.writing() as connection:
-            await connection.execute(
-                update(users)
-                .where(users.c.username == canonical_username(username))
-                .values(scopes=sorted(scopes), roles=sorted(roles))
-            )
+        await self._update(username, scopes=sorted(scopes), roles=sorted(roles))
 
-    async def _revoke_all(self, connection: AsyncConnection, user_id: str, reason: str) -> None:
+    async def _update(self, username: str, **values: Any) -> None:
+        same = users.c.username == canonical_username(username)
+        change = update(users).where(same).values(**values)
+        await self._store.write(lambda connection: connection.execute(change))
+
+    async def _revoke_all(self, connection: Connection, user_id: str, reason: str) -> None:
         now = self._clock()
         await revoke_grants(connection, grants.c.user_id == user_id, reason, now)
         await end_connections(connection, provider_connections.c.user_id == user_id, now)
@@ -236,7 +239,7 @@ def canonical_username(username: str) -> str:
     return normalize("NFKC", username).strip().casefold()
 
 
-async def _find(connection: AsyncConnection, condition: Any) -> User | None:
+async def _find(connection: Connection, condition: Any) -> User | None:
     row = (await connection.execute(select(users).where(condition))).one_or_none()
     return None if row is None else _user(row)
 

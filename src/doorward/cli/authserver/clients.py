@@ -11,6 +11,7 @@ from doorward.authserver.clients.listing import ListedClient, list_clients
 from doorward.authserver.clients.rows import operator_row, remove_client
 from doorward.authserver.keys.secrets import new_secret
 from doorward.authserver.settings.configured_client import ConfiguredClient, require_client
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.schema import clients
 from doorward.cli.authserver.database import ConfigFile, DatabaseUrl, opened
 from doorward.cli.options import AsJson, examples
@@ -90,20 +91,8 @@ def add(
             auth_method=auth_method,  # type: ignore[arg-type]
         )
         require_client(client, EDITOR_SCHEMES)
-        async with (
-            opened(database, config, may_be_new=True) as store,
-            store.exclusive() as connection,
-        ):
-            same = select(clients.c.client_id).where(clients.c.client_id == client_id)
-            if (await connection.execute(same)).one_or_none() is not None:
-                raise UsageProblem(
-                    "client-exists",
-                    f"There is a client {client_id!r} already.",
-                    "Choose another id, or remove that client first: doorward clients remove",
-                )
-            await connection.execute(
-                insert(clients).values(**operator_row(client, "added", time.time()))
-            )
+        async with opened(database, config, may_be_new=True) as store:
+            await store.exclusive(lambda connection: _add(connection, client))
         _show_added(output, client)
 
     run(output, store_client)
@@ -123,29 +112,41 @@ def remove(
     output = Output(as_json=as_json)
 
     async def delete() -> None:
-        same = clients.c.client_id == client_id
-        async with opened(database, config) as store, store.writing() as connection:
-            origin = (
-                await connection.execute(select(clients.c.origin).where(same))
-            ).scalar_one_or_none()
-            if origin == "configured":
-                raise UsageProblem(
-                    "client-configured",
-                    f"Client {client_id!r} is in the settings of the server.",
-                    "Remove it from the setting clients, and restart the server.",
-                )
-            if not await remove_client(connection, client_id, time.time()):
-                raise UsageProblem(
-                    "no-such-client",
-                    f"No client has the id {client_id!r}.",
-                    "List the clients: doorward clients list",
-                )
+        async with opened(database, config) as store:
+            await store.write(lambda connection: _remove(connection, client_id))
         if as_json:
             output.document({"client_id": client_id, "state": "removed"})
             return
         output.note(f"Client {client_id} is removed.")
 
     run(output, delete)
+
+
+async def _add(connection: Connection, client: ConfiguredClient) -> None:
+    same = select(clients.c.client_id).where(clients.c.client_id == client.client_id)
+    if (await connection.execute(same)).one_or_none() is not None:
+        raise UsageProblem(
+            "client-exists",
+            f"There is a client {client.client_id!r} already.",
+            "Choose another id, or remove that client first: doorward clients remove",
+        )
+    await connection.execute(insert(clients).values(**operator_row(client, "added", time.time())))
+
+
+async def _remove(connection: Connection, client_id: str) -> None:
+    origin = select(clients.c.origin).where(clients.c.client_id == client_id)
+    if (await connection.execute(origin)).scalar_one_or_none() == "configured":
+        raise UsageProblem(
+            "client-configured",
+            f"Client {client_id!r} is in the settings of the server.",
+            "Remove it from the setting clients, and restart the server.",
+        )
+    if not await remove_client(connection, client_id, time.time()):
+        raise UsageProblem(
+            "no-such-client",
+            f"No client has the id {client_id!r}.",
+            "List the clients: doorward clients list",
+        )
 
 
 def _show_added(output: Output, client: ConfiguredClient) -> None:

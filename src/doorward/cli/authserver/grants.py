@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 from sqlalchemy import ColumnElement, select, true, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.grants.active_grants import ActiveGrant, end_grants, list_active_grants
 from doorward.authserver.provider_tokens.connections import list_connections
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.ended_tokens import end_connections
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.grants import has_active_grant, provider_sessions_of
@@ -101,13 +101,17 @@ def end(
         _require_one_choice(grant_ids or [], user, client, every=every)
         async with opened(database, config) as store:
             conditions = await _conditions(store, user, client)
-            async with store.writing() as connection:
-                now = time.time()
+            if grant_ids:
+                conditions.append(grants.c.id.in_(grant_ids))
+            which = _all_of(conditions)
+
+            async def end(connection: Connection) -> int:
                 if grant_ids:
                     await _require_known(connection, grant_ids)
-                    conditions.append(grants.c.id.in_(grant_ids))
                 # One statement for all of them: a list read before could be incomplete by now.
-                ended = await _end(connection, _all_of(conditions), now)
+                return await _end(connection, which, time.time())
+
+            ended = await store.write(end)
             report = await revoke_ended_tokens(store, config)
         if as_json:
             output.document({"ended": ended, "provider_tokens": vars(report)})
@@ -118,7 +122,7 @@ def end(
     run(output, revoke)
 
 
-async def _end(connection: AsyncConnection, which: ColumnElement[bool], now: float) -> int:
+async def _end(connection: Connection, which: ColumnElement[bool], now: float) -> int:
     """End grants, with the sessions and connections that no other grant uses."""
     at_provider = await provider_sessions_of(connection, which)
     audiences = select(grants.c.user_id, grants.c.resource).where(which)
@@ -169,9 +173,9 @@ def unknown_user(username: str) -> UsageProblem:
     )
 
 
-async def _require_known(connection: Any, grant_ids: list[str]) -> None:
+async def _require_known(connection: Connection, grant_ids: list[str]) -> None:
     found = await connection.execute(select(grants.c.id).where(grants.c.id.in_(grant_ids)))
-    unknown = set(grant_ids) - set(found.scalars())
+    unknown = set(grant_ids) - {row.id for row in found}
     if unknown:
         raise UsageProblem(
             "unknown-grant",
