@@ -2,11 +2,13 @@
 
 import asyncio
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
 from sqlalchemy import ColumnElement, Table, select, update
 
+from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.settings.admission import ProviderAccount
 from doorward.authserver.store.engine import Store
 from doorward.authserver.upstream.ended_tokens import EndedTokens
@@ -25,8 +27,12 @@ from doorward.net import Clock
 
 # How long a request waits for the provider's answer.
 DEADLINE = 5.0
-# Longer than the deadline: a claim ends by itself only if its process has died.
-_CLAIM = 15.0
+# How long the provider's answer is kept in memory while the database cannot store it: longer than a
+# fail-over takes.
+_KEPT_FOR = 45.0
+# Longer than deadline and fail-over: a claim ends by itself only if its process has died. Until then,
+# no other process sends a refresh token that may be spent.
+_CLAIM = 60.0
 # For a provider that has not answered its refresh by then.
 _LONG_CLAIM = REFRESH_TIMEOUT + _CLAIM
 _POLL = 0.05
@@ -167,7 +173,7 @@ class SharedChecks(ABC):
         try:
             fresh = await self._current_tokens(client, row.id, tokens)
             # Stored first: what follows can fail, and the old refresh token is spent.
-            if not await self._keep_tokens(row.id, fresh):
+            if not await self._keep_until_stored(row.id, fresh):
                 await self._drop(client, row, fresh)
                 raise ProviderGrantEnded("it ended while the provider was asked")
             async with asyncio.timeout(DEADLINE):
@@ -189,6 +195,22 @@ class SharedChecks(ABC):
             await self._release(row.id)
             raise
         return fresh, account
+
+    async def _keep_until_stored(self, row_id: str, fresh: ProviderTokens) -> bool:
+        """
+        Store the tokens as ``_keep_tokens`` does, once the database can.
+
+        The old refresh token is spent, so these must outlive a fail-over of the database.
+        """
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + _KEPT_FOR
+        while True:
+            try:
+                return await self._keep_tokens(row_id, fresh)
+            except StoreUnavailable:
+                if loop.time() > ends:
+                    raise
+            await asyncio.sleep(_POLL)
 
     async def _drop(self, client: ProviderClient, row: Checked, fresh: ProviderTokens) -> None:
         """Revoke tokens that came for a row that has ended meanwhile: it would keep them nowhere."""
@@ -219,7 +241,9 @@ class SharedChecks(ABC):
         refreshing = asyncio.create_task(client.refresh(tokens.refresh_token))
         done, _ = await asyncio.wait([refreshing], timeout=DEADLINE)
         if not done:
-            await self._set_claim(row_id, now + _LONG_CLAIM)
+            # If the database fails too, the answer still counts.
+            with suppress(StoreUnavailable):
+                await self._set_claim(row_id, now + _LONG_CLAIM)
         fresh = await refreshing
         # Without a new refresh token, the old one stays valid; without scopes, they are the same
         # (RFC 6749 §5.1, §6).
