@@ -14,6 +14,7 @@ MUST_BE_ZERO = (
     "sessions_lost",
     "calls_failed",
     "faults_without_retry_after",
+    "internal_errors",
     "writes_at_the_old_primary",
     "secrets_in_logs",
 )
@@ -38,6 +39,8 @@ class Counts:
     # A call that a killed replica had accepted; the second try succeeded.
     calls_cut_off: int = 0
     faults_without_retry_after: int = 0
+    # Answers with status 500: a fault of the database is a 503.
+    internal_errors: int = 0
     writes_at_the_old_primary: int = 0
     secrets_in_logs: int = 0
     grants_checked: int = 0

@@ -130,6 +130,8 @@ class Load:
         """Count one answer."""
         took = time.monotonic() - started
         self.counts.answers.setdefault(kind, Counter())[status] += 1
+        if status == "500":
+            self._wrong("internal_errors", f"500 for a {kind} request")
         if kind == "call":
             self.counts.longest_call = max(self.counts.longest_call, took)
         else:

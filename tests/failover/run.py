@@ -40,6 +40,7 @@ async def run(faults: Sequence[str], say: Callable[[str], None]) -> list[Counts]
                         say(line)
                 await load.stop()
                 counted[-1].secrets_in_logs = service.leaks(load.secrets)
+                service.write_logs()
             finally:
                 service.close()
         finally:

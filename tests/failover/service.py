@@ -134,6 +134,13 @@ class Service:
             running.kill()
             self._killed.append(running)
 
+    def write_logs(self) -> None:
+        """Write what the replicas said to the folder of the run."""
+        replicas = (*self._killed, *self._running.values())
+        for number, one in enumerate(replicas):
+            lines = "\n".join([*one.said, *one.said_wrong])
+            (self._folder / f"replica{number}.log").write_text(lines, "utf-8")
+
     def leaks(self, secrets: set[str]) -> int:
         """Return how many lines that the replicas wrote hold a secret."""
         leaking = 0
