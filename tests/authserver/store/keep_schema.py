@@ -47,7 +47,7 @@ def keep_postgresql(revision: str) -> None:
     try:
         url = asyncio.run(cluster.new_database())
         asyncio.run(migrate(url, revision))
-        dump = [found / "pg_dump", "--no-owner", "--no-privileges", "--inserts", url]
+        dump = [str(found / "pg_dump"), "--no-owner", "--no-privileges", "--inserts", url]
         text = subprocess.run(dump, check=True, capture_output=True, text=True).stdout
     finally:
         cluster.close()

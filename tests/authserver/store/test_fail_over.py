@@ -259,3 +259,24 @@ async def test_sessions_that_end_before_they_are_used_are_a_503(
         await store.write(statement("SELECT 1"))
     monkeypatch.undo()
     await store.write(statement("SELECT 1"))
+
+
+async def test_a_session_that_ends_in_the_middle_of_an_answer_is_a_503(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ended(*_: object, **__: object) -> None:
+        raise asyncpg.InternalClientError("got result for unknown protocol state 3")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncpg.Connection, "execute", ended)
+        with pytest.raises(StoreUnavailable) as at_writing:
+            await store.write(statement("INSERT INTO written VALUES (1)"))
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncpg.Connection, "prepare", ended)
+        with pytest.raises(StoreUnavailable) as at_reading:
+            async with store.reading() as connection:
+                await connection.execute(text("SELECT 1"))
+    await store.write(statement("INSERT INTO written VALUES (1)"))
+
+    assert at_writing.value.detail == "OperationalError"
+    assert at_reading.value.detail == "InternalError"
