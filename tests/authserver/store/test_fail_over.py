@@ -278,5 +278,5 @@ async def test_a_session_that_ends_in_the_middle_of_an_answer_is_a_503(
                 await connection.execute(text("SELECT 1"))
     await store.write(statement("INSERT INTO written VALUES (1)"))
 
-    assert at_writing.value.detail == "OperationalError"
+    assert at_writing.value.detail == "InternalClientError"
     assert at_reading.value.detail == "InternalError"

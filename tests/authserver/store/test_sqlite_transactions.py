@@ -180,8 +180,7 @@ async def test_a_lock_that_is_never_released_is_a_503_by_the_deadline(
 async def test_a_slow_writer_of_this_process_is_a_503_by_the_deadline(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert store.sqlite is not None
-    async with store.sqlite.turn():
+    async with store.transactions.turn():
         monkeypatch.setattr(deadline, "SECONDS", 0.05)
         with pytest.raises(StoreUnavailable):
             await store.write(adding("a"))
@@ -240,13 +239,16 @@ async def test_a_statement_that_is_composed_for_a_call_works_as_a_kept_one(store
     assert await store.write(add) == (1, ["x"])
 
 
-async def test_a_list_of_values_is_refused_where_statements_are_compiled_once(
+async def test_a_list_of_values_is_refused_only_where_a_statement_is_compiled_once(
     store: Store,
 ) -> None:
     listing = select(users.c.id).where(users.c.id.in_(["a", "b"]))
 
+    found = await store.read(lambda connection: connection.execute(listing))
     with pytest.raises(TypeError, match="list of values"):
-        await store.read(lambda connection: connection.execute(listing))
+        await store.read(lambda connection: connection.execute(listing, {"now": 1}))
+
+    assert found.all() == []
 
 
 async def test_a_missing_parameter_is_an_error_and_no_503(store: Store) -> None:
