@@ -29,7 +29,7 @@ Resource = Annotated[
 def list_pins(
     file: File = Path("doorward.toml"), server: Resource = None, as_json: AsJson = False
 ) -> None:
-    """List the accepted tools. Asks no server."""
+    """List the accepted tools."""
     output = Output(as_json=as_json)
 
     async def work() -> None:
@@ -51,7 +51,7 @@ def diff(
     file: File = Path("doorward.toml"), server: Resource = None, as_json: AsJson = False
 ) -> None:
     """
-    Show how the tools of the server differ from the accepted ones.
+    Show how the tools of a server differ from the accepted ones.
 
     Ends with status 1 if a tool is new, changed or gone.
     """
@@ -83,7 +83,7 @@ def accept(
     as_json: AsJson = False,
 ) -> None:
     """
-    Accept the tools of the server as they are now, and write them to the file of accepted tools.
+    Accept the tools of a server as they are now.
 
     Review the differences first, with "doorward pins diff". A running "doorward serve" reads the
     file again on SIGHUP.
