@@ -2,10 +2,14 @@
 
 import json
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import uvicorn
 
+from doorward import McpServer
 from doorward.config import load
 from doorward.errors import ConfigurationError
 from tests.cli.conftest import Command
@@ -58,6 +62,27 @@ tool_pins = "tools.json"
     return offered
 
 
+@pytest.fixture
+def http_server() -> Iterator[str]:
+    """Serve one tool over HTTP on a free port; give its address."""
+    mcp = McpServer("shop", version="1")
+
+    @mcp.tool()
+    async def add(a: int, b: int) -> int:
+        """Add two numbers."""
+        return a + b
+
+    config = uvicorn.Config(mcp.asgi, host="127.0.0.1", port=0, log_config=None, loop="asyncio")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        thread.join(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/mcp"
+    server.should_exit = True
+    thread.join(10)
+
+
 def test_tools_are_accepted_compared_and_listed(doorward: Command, offer: object) -> None:
     assert callable(offer)
     offer(add="Adds", refund="Refunds")
@@ -76,13 +101,35 @@ def test_tools_are_accepted_compared_and_listed(doorward: Command, offer: object
         "new new",
         "gone refund",
     ]
-    assert '- "description": "Adds",' in changed.out
+    assert '    -  "description": "Adds",' in changed.out.splitlines()
     assert "and\\u200b more" in changed.out
 
     assert doorward("pins", "accept", "--tool", "add").status == 0
     left = doorward("pins", "diff", "--json").document["changes"]
     assert [(one["name"], one["what"]) for one in left] == [("new", "new"), ("refund", "gone")]
     assert doorward("pins", "accept", "--tool", "other").status == 2
+
+
+def test_the_tools_of_a_server_over_http_are_accepted(
+    doorward: Command, http_server: str, tmp_path: Path
+) -> None:
+    """The address is one that the operator wrote, so it may be plain http on this machine."""
+    (tmp_path / "doorward.toml").write_text(
+        f"""
+[[mcp_servers]]
+resource = "http://localhost:8000/mcp"
+upstream = "{http_server}"
+issuer = "https://login.example"
+tool_pins = "tools.json"
+
+[mcp_servers.policy.tools]
+"*" = {{}}
+"""
+    )
+
+    assert doorward("pins", "accept").status == 0
+    assert doorward("pins", "diff", "--json").document == {"changes": []}
+    assert set(doorward("pins", "list", "--json").document["tools"]) == {"add"}
 
 
 def test_tools_that_no_client_may_see_are_not_accepted(

@@ -66,7 +66,8 @@ def diff(
             for one in changes:
                 output.text(f"{one.what} {line(one.name)}")
                 for changed in one.lines:
-                    output.text(f"    {line(changed, None)}")
+                    # JSON in ASCII: it has no control characters, and its indentation is kept.
+                    output.text(f"    {changed}")
             output.note(f"{len(changes)} tools differ from those in {settings.tool_pins}")
         if changes:
             raise typer.Exit(ExitCode.REFUSED)
@@ -136,19 +137,18 @@ def _server(file: Path, resource: str | None) -> Any:
 
 async def _tools(settings: Any) -> dict[str, Any]:
     """Return the tools of the server that clients may see, by name."""
-    from urllib.parse import urlsplit
-
     from doorward.config.checks import mcp_check, stdio_check
     from doorward.gateway.stdio.refusals import StdioServerRefusal
     from doorward.gateway.tool_definitions import unusable
     from doorward.net import Fetcher, FetchFailed
+    from doorward.net.url import read_target
 
     try:
         if settings.stdio is not None:
             found: Any = await stdio_check.list_tools(settings.stdio)
         else:
-            host = urlsplit(settings.upstream).hostname
-            fetcher = Fetcher(allow_private_hosts=frozenset({host} if host else ()))
+            host = read_target(settings.upstream).host_port
+            fetcher = Fetcher(allow_private_hosts=frozenset({host}))
             found = await mcp_check.list_tools(settings, fetcher)
     except (FetchFailed, StdioServerRefusal, TimeoutError) as error:
         why = getattr(error, "detail", None) or "it does not answer in time"
