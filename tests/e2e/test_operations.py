@@ -14,13 +14,14 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from tests.e2e.processes import free_port
 from tests.e2e.running_demo import COMMAND
 from tests.e2e.running_service import RunningService
 from tests.e2e.sign_in import sign_in
-from tests.e2e.test_serve_with_provider import _pong
 from tests.ledger import proves
 from tests.pages.browser import served
 
@@ -49,6 +50,14 @@ class Watched:
     def records(self) -> list[dict[str, Any]]:
         """Every line of its output."""
         return [json.loads(line) for line in [*self.said, *self.printed]]
+
+
+async def _pong(request: Request) -> Response:
+    message = json.loads(await request.body() or b"{}")
+    return Response(
+        json.dumps({"jsonrpc": "2.0", "id": message.get("id"), "result": {"pong": True}}),
+        media_type="application/json",
+    )
 
 
 def configuration(folder: Path, port: int, upstream: str) -> Path:

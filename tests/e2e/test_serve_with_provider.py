@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from doorward import McpServer
 from doorward.net import FetchFailed, FetchRequest
 from tests.authserver.upstream.openid_provider import CLIENT_ID, CLIENT_SECRET, OpenIdProvider
 from tests.e2e.form_browser import BrowserStuck
@@ -78,18 +79,17 @@ def provider() -> Iterator[Provider]:
         yield one
 
 
-async def _pong(request: Request) -> Response:
-    message = json.loads(await request.body() or b"{}")
-    return Response(
-        json.dumps({"jsonrpc": "2.0", "id": message.get("id"), "result": {"pong": True}}),
-        media_type="application/json",
-    )
-
-
 @pytest.fixture
 def upstream() -> Iterator[str]:
-    """An MCP server that answers every message, and its URL."""
-    with served(Starlette(routes=[Route("/mcp", _pong, methods=["GET", "POST"])])) as origin:
+    """Run an MCP server with one tool; give its URL."""
+    server = McpServer("adder", version="1")
+
+    @server.tool()
+    async def add() -> str:
+        """Say that the call arrived."""
+        return "added"
+
+    with served(server.asgi) as origin:
         yield f"{origin}/mcp"
 
 
@@ -154,7 +154,7 @@ def test_five_answers_lead_to_a_sign_in_at_the_provider_and_a_guarded_call(
             sign_in(service, "mallory", "mcp:tools")
         service.stop()
 
-    assert answer.json()["result"] == {"pong": True}
+    assert answer.json()["result"]["content"][0]["text"] == "added"
     assert service.leaks() == []
 
 
