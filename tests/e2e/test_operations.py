@@ -14,10 +14,9 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
+from tests.e2e.pong import pong
 from tests.e2e.processes import free_port
 from tests.e2e.running_demo import COMMAND
 from tests.e2e.running_service import RunningService
@@ -50,14 +49,6 @@ class Watched:
     def records(self) -> list[dict[str, Any]]:
         """Every line of its output."""
         return [json.loads(line) for line in [*self.said, *self.printed]]
-
-
-async def _pong(request: Request) -> Response:
-    message = json.loads(await request.body() or b"{}")
-    return Response(
-        json.dumps({"jsonrpc": "2.0", "id": message.get("id"), "result": {"pong": True}}),
-        media_type="application/json",
-    )
 
 
 def configuration(folder: Path, port: int, upstream: str) -> Path:
@@ -120,7 +111,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
     """One run of the service, for all tests of this file."""
     folder = tmp_path_factory.mktemp("watched")
     port = free_port()
-    with served(Starlette(routes=[Route("/mcp", _pong, methods=["GET", "POST"])])) as origin:
+    with served(Starlette(routes=[Route("/mcp", pong, methods=["GET", "POST"])])) as origin:
         file = configuration(folder, port, f"{origin}/mcp")
         with RunningService(file, passwords=PASSWORDS) as service:
             operations = f"http://{service.where['operations']}"

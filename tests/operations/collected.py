@@ -18,10 +18,11 @@ from starlette.routing import Route
 
 from tests.authserver.upstream.openid_provider import CLIENT_ID, CLIENT_SECRET
 from tests.e2e.form_browser import FormBrowser
+from tests.e2e.pong import pong
 from tests.e2e.processes import free_port, started
 from tests.e2e.running_service import RunningService
 from tests.e2e.sign_in import REDIRECT_URI, authorize
-from tests.e2e.test_serve_with_provider import Provider, _pong
+from tests.e2e.test_serve_with_provider import Provider
 from tests.pages.browser import served
 
 MODULE = Path(__file__).parent / "collector"
@@ -140,7 +141,7 @@ def sign_in_and_call(folder: Path, endpoint: str) -> set[str]:
     The service has stopped afterwards, and so has sent every span.
     """
     provider, port = Provider(), free_port()
-    tools = Starlette(routes=[Route("/mcp", _pong, methods=["GET", "POST"])])
+    tools = Starlette(routes=[Route("/mcp", pong, methods=["GET", "POST"])])
     variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
     with served(provider.app) as at, served(tools) as upstream, patch.dict(os.environ, variables):
         provider.openid.issuer = at
