@@ -1,6 +1,5 @@
 """Two ``doorward serve`` on one PostgreSQL, behind nginx: each request goes to the other one."""
 
-import json
 import os
 import subprocess
 from collections import Counter
@@ -13,10 +12,9 @@ from pathlib import Path
 import httpx2
 import pytest
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
+from tests.e2e.pong import pong
 from tests.e2e.processes import free_port
 from tests.e2e.round_robin import round_robin
 from tests.e2e.running_demo import COMMAND
@@ -59,12 +57,6 @@ class Replicas:
         return Counter(line.split()[2] for line in self.log.read_text().splitlines())
 
 
-async def _pong(request: Request) -> Response:
-    message = json.loads(await request.body() or b"{}")
-    answer = {"jsonrpc": "2.0", "id": message.get("id"), "result": {"pong": True}}
-    return Response(json.dumps(answer), media_type="application/json")
-
-
 @pytest.fixture(scope="module")
 def replicas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicas]:
     """Start PostgreSQL with a password, two replicas and nginx."""
@@ -76,7 +68,7 @@ def replicas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicas]:
     with ExitStack() as stack:
         cluster = Cluster(password=password)
         stack.callback(cluster.close)
-        app = Starlette(routes=[Route("/mcp", _pong, methods=["POST"])])
+        app = Starlette(routes=[Route("/mcp", pong, methods=["POST"])])
         upstream = stack.enter_context(served(app))
         files = []
         for number, port in enumerate(ports):
