@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from doorward.doctor.hops.resource_metadata import places
+from doorward.doctor.hops.metadata.resource_metadata import places
 from tests.doctor.simulated_issuer import SimulatedIssuer
 from tests.doctor.world import World, json_answer
 

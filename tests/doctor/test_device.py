@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 import httpx2
 
 from doorward.doctor.evidence.redaction import Redactor
-from doorward.doctor.hops.device import GRANT
+from doorward.doctor.hops.authorization.device import GRANT
 from doorward.doctor.hops.ladder import LADDER
 from doorward.doctor.report.as_json import as_json
 from doorward.doctor.report.report import build_report

@@ -12,10 +12,10 @@ from doorward.doctor.evidence.redaction import Redactor
 from doorward.doctor.findings.catalog import FINDINGS
 from doorward.doctor.findings.finding import Blame
 from doorward.doctor.hops.ladder import LADDER
-from doorward.doctor.hops.resource_metadata import places
+from doorward.doctor.hops.metadata.resource_metadata import places
 from doorward.doctor.report.report import build_report
 from doorward.doctor.rules.all_rules import RULES
-from doorward.doctor.rules.client_settings import is_inexact
+from doorward.doctor.rules.authorization.client_settings import is_inexact
 from tests.doctor.broken import (
     before_sign_in,
     client_settings,

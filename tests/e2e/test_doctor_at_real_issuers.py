@@ -13,7 +13,7 @@ import pytest
 
 from doorward.doctor.evidence.signed_in import TokenContents
 from doorward.doctor.findings.finding import Blame, Severity
-from doorward.doctor.hops.token_contents import read
+from doorward.doctor.hops.calls.token_contents import read
 from doorward.doctor.probe.budget import Budget
 from doorward.doctor.probe.network import Network
 from doorward.doctor.probe.plan import Plan

@@ -10,10 +10,10 @@ from doorward.doctor.evidence.evidence import Evidence
 from doorward.doctor.evidence.inside import InsideView
 from doorward.doctor.evidence.parties import parties
 from doorward.doctor.findings.catalog import FINDINGS
+from doorward.doctor.hops.authorization.registered_client import unregister_own
+from doorward.doctor.hops.authorization.token_request import revoke
 from doorward.doctor.hops.hop import Hop
 from doorward.doctor.hops.ladder import LADDER
-from doorward.doctor.hops.registered_client import unregister_own
-from doorward.doctor.hops.token_request import revoke
 from doorward.doctor.probe.probe import Probe
 from doorward.doctor.rules.all_rules import RULES
 from doorward.doctor.rules.judge import Diagnosis, judge

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import httpx2
 
 from doorward.doctor.findings.finding import Blame
-from doorward.doctor.hops.resource_metadata import places
+from doorward.doctor.hops.metadata.resource_metadata import places
 from doorward.idp.probe.discovery import forms
 from tests.doctor.broken.broken import Set
 from tests.doctor.healthy import issuer, issuer_with_path, mcp_server, plain, resource_metadata

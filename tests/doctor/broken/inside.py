@@ -5,7 +5,7 @@ from typing import Any
 
 from doorward.doctor.evidence.inside import InsideView
 from doorward.doctor.findings.finding import Blame
-from doorward.doctor.hops.resource_metadata import places
+from doorward.doctor.hops.metadata.resource_metadata import places
 from doorward.operations.story.hop import Step
 from tests.doctor.broken.broken import Set
 from tests.doctor.healthy import plain, resource_metadata

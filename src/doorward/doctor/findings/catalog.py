@@ -1,25 +1,18 @@
 """All findings by code."""
 
-from doorward.doctor.findings import (
-    authorize,
+from doorward.doctor.findings import inside
+from doorward.doctor.findings.authorization import authorize, client_settings, clients, registration
+from doorward.doctor.findings.calls import given_token, signed_in
+from doorward.doctor.findings.finding import Finding
+from doorward.doctor.findings.metadata import issuer, issuer_abilities, keys, resource_metadata
+from doorward.doctor.findings.reachability import (
     challenge,
-    client_settings,
-    clients,
     connection,
     cors,
     edge,
     endpoint,
-    given_token,
-    inside,
-    issuer,
-    issuer_abilities,
-    keys,
-    registration,
     resolution,
-    resource_metadata,
-    signed_in,
 )
-from doorward.doctor.findings.finding import Finding
 
 _TABLES = (
     resolution.FINDINGS,

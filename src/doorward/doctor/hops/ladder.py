@@ -1,24 +1,15 @@
 """The rungs of the ladder, from the bottom up."""
 
-from doorward.doctor.hops import (
-    authorize,
-    calls,
+from doorward.doctor.hops.authorization import authorize, registration, sign_in, token
+from doorward.doctor.hops.calls import calls, expiry, refresh, step_up, token_contents
+from doorward.doctor.hops.metadata import issuer, keys, resource_metadata
+from doorward.doctor.hops.reachability import (
     challenge,
     connection,
     cors,
     edge,
     endpoint,
-    expiry,
-    issuer,
-    keys,
-    refresh,
-    registration,
     resolution,
-    resource_metadata,
-    sign_in,
-    step_up,
-    token,
-    token_contents,
 )
 
 LADDER = (

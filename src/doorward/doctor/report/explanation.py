@@ -9,7 +9,7 @@ from doorward.doctor.findings.catalog import FINDINGS
 from doorward.doctor.findings.finding import Finding
 from doorward.doctor.hops.ladder import LADDER
 from doorward.doctor.report.words import EFFECT, WHO, field, page_of, wrapped
-from doorward.doctor.rules.connection import CERTIFICATES
+from doorward.doctor.rules.reachability.connection import CERTIFICATES
 
 # A finding whose whole text comes from the run: each text that it can have.
 _FROM_THE_RUN = {

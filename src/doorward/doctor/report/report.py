@@ -8,7 +8,7 @@ from doorward.doctor.evidence.evidence import Evidence
 from doorward.doctor.evidence.redaction import Redactor
 from doorward.doctor.findings.finding import Blame, Severity
 from doorward.doctor.hops.hop import Hop
-from doorward.doctor.rules.client_settings import is_inexact, strict_clients
+from doorward.doctor.rules.authorization.client_settings import is_inexact, strict_clients
 from doorward.doctor.rules.judge import Diagnosis
 
 _ORDER = (Severity.STOPS, Severity.SOME, Severity.NOTE)

@@ -1,25 +1,22 @@
 """All rules, in the order of the ladder."""
 
-from doorward.doctor.rules import (
+from doorward.doctor.rules import inside
+from doorward.doctor.rules.authorization import (
     authorize,
-    calls,
-    challenge,
     client_settings,
     clients,
+    registration,
+    token,
+)
+from doorward.doctor.rules.calls import calls, given_token, refresh
+from doorward.doctor.rules.metadata import issuer, issuer_abilities, keys, resource_metadata
+from doorward.doctor.rules.reachability import (
+    challenge,
     connection,
     cors,
     edge,
     endpoint,
-    given_token,
-    inside,
-    issuer,
-    issuer_abilities,
-    keys,
-    refresh,
-    registration,
     resolution,
-    resource_metadata,
-    token,
 )
 from doorward.doctor.rules.rule import Rule
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from doorward.doctor.evidence.difference import difference
 from doorward.doctor.evidence.evidence import Evidence
-from doorward.doctor.rules.connection import told
+from doorward.doctor.rules.reachability.connection import told
 from doorward.doctor.rules.rule import Found, RuleBook
 from doorward.operations.story.ending import ending
 from doorward.operations.story.hop import Attempt

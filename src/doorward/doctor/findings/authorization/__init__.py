@@ -1,0 +1,1 @@
+"""Findings on how a client gets a token, and on what MCP clients need for it."""

@@ -1,0 +1,1 @@
+"""Findings on what the server and its issuer publish."""

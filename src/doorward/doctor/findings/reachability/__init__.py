@@ -1,0 +1,1 @@
+"""Findings on what the endpoint answers to one request."""

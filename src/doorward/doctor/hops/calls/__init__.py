@@ -1,0 +1,1 @@
+"""What a token is worth: its contents, calls, step-up, refresh, expiry."""

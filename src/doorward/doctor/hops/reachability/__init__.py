@@ -1,0 +1,1 @@
+"""What the endpoint answers to one request: name, connection, CORS, edge, challenge."""

@@ -1,0 +1,1 @@
+"""Rules on what happens with a token: calls and refresh."""

@@ -1,0 +1,1 @@
+"""Rules on what the server and its issuer publish."""

@@ -1,0 +1,1 @@
+"""Rules on what the endpoint answers to one request."""
