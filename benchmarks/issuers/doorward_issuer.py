@@ -31,7 +31,7 @@ from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants.authorization_request import AuthorizationRequest
 from doorward.authserver.grants.codes import issue_code
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.grants import create_grant
+from doorward.authserver.store.rows.grants import create_grant
 from doorward.authserver.store.schema import codes as codes_table
 from doorward.authserver.users.users import User
 from doorward.config.operations import AuditSettings, LogSettings

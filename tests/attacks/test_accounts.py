@@ -13,7 +13,7 @@ from tests.authserver.upstream.conftest import Bridge, StartBridge, identity_pro
 from tests.ledger import proves
 
 _CALLBACK = "doorward.authserver.upstream.callback_answer:read_callback"
-_ID_TOKEN = "doorward.authserver.upstream.id_token"
+_ID_TOKEN = "doorward.authserver.upstream.id_tokens.id_token"
 _CLAIM = "doorward.authserver.upstream.logins:ProviderLogins.claim"
 
 
@@ -30,7 +30,7 @@ async def signed_in_as(bridge: Bridge, client: str, **account: Any) -> dict[str,
     " account here.",
     "CVE-2026-54039",
     Defence(
-        "doorward.authserver.upstream.accounts:ProviderAccounts.update_user",
+        "doorward.authserver.upstream.sessions.accounts:ProviderAccounts.update_user",
         {"provider_accounts.c.digest == digest": "provider_accounts.c.email == account.email"},
     ),
 )
@@ -53,7 +53,7 @@ async def test_the_address_of_a_victim_is_not_the_account_of_the_victim(
     " verified.",
     "CVE-2026-54039",
     Defence(
-        "doorward.authserver.upstream.account:_is_verified",
+        "doorward.authserver.upstream.id_tokens.account:_is_verified",
         {
             'return verified is True\n        case "true or text"': 'return True\n        case "true or text"'
         },
@@ -88,7 +88,7 @@ async def test_an_account_that_no_rule_admits_gets_no_code(start_bridge: StartBr
     "better-auth#9198",
     Defence(_CALLBACK, {"if setting is not None:": "if False:"}),
     Defence(
-        "doorward.authserver.upstream.sessions:ProviderSessions._read",
+        "doorward.authserver.upstream.sessions.sessions:ProviderSessions._read",
         {"provider.unmet_authentication(row.acr, row.amr or ()) is None": "True"},
     ),
 )

@@ -5,7 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from doorward.authserver.endpoints.consent import ConsentEndpoint
+from doorward.authserver.endpoints.browser.consent import ConsentEndpoint
 from doorward.authserver.settings.lifetimes import Limits
 from tests.attacks.attack import Defence, attack
 from tests.attacks.victims import (
@@ -51,11 +51,11 @@ async def sent_from_another_site(browser: Browser, form: Form, **values: str) ->
         f"{_COOKIES}:Browser.digest", {"hash_secret(self.binding)": 'hash_secret("everybody")'}
     ),
     Defence(
-        "doorward.authserver.endpoints.consent:ConsentEndpoint.post",
+        "doorward.authserver.endpoints.browser.consent:ConsentEndpoint.post",
         {"if not compare_digest(": "if False and compare_digest("},
     ),
     Defence(
-        "doorward.authserver.endpoints.consent:ConsentEndpoint._signed_in",
+        "doorward.authserver.endpoints.browser.consent:ConsentEndpoint._signed_in",
         {" and session.user.id == transaction.user_id": ""},
     ),
     Defence(
@@ -104,7 +104,7 @@ async def test_no_other_site_ends_the_access_of_an_application(
     "The attacker shows the account page or the consent page in an invisible frame under a game.",
     "clickjacking",
     Defence(
-        "doorward.authserver.responses:page_response",
+        "doorward.authserver.http.responses:page_response",
         {"in pages.SECURITY_HEADERS": "in ()"},
     ),
 )
@@ -193,7 +193,7 @@ async def test_signing_out_leads_to_no_other_site(harness: AuthServerHarness) ->
     "The attacker has read a logout token, and sends it again whenever the user has signed in again.",
     "OpenID Connect Back-Channel Logout 1.0 §2.6",
     Defence(
-        "doorward.authserver.store.spent_assertions:claim_assertion",
+        "doorward.authserver.store.rows.spent_assertions:claim_assertion",
         {
             "return False": "pass",
             'await connection.execute(_SPEND, {"digest": digest, "expires_at": expires_at})': "pass",
@@ -215,7 +215,7 @@ async def test_a_logout_token_counts_once(bridge: Bridge) -> Any:
     "The attacker signs a logout token with a key of their own, and signs everybody out.",
     "OpenID Connect Back-Channel Logout 1.0 §2.6",
     Defence(
-        "doorward.authserver.upstream.signed_token:read_signed_token",
+        "doorward.authserver.upstream.id_tokens.signed_token:read_signed_token",
         {"if not key.verify(": "if False and key.verify("},
     ),
 )
@@ -233,7 +233,7 @@ async def test_only_the_provider_signs_its_users_out(bridge: Bridge) -> Any:
     " clicks at that moment.",
     "OpenID Connect Back-Channel Logout 1.0 §2.7",
     Defence(
-        "doorward.authserver.upstream.sessions:ProviderSessions.is_active",
+        "doorward.authserver.upstream.sessions.sessions:ProviderSessions.is_active",
         {"provider_sessions.c.ended_at.is_(None)": "True"},
     ),
 )
@@ -284,7 +284,7 @@ async def test_wrong_logout_tokens_keep_no_genuine_one_out(
     "The attacker opens the callback again and again, and each time the server looks for a sign-in.",
     "denial of service",
     Defence(
-        "doorward.authserver.endpoints.provider_sign_in:ProviderSignInEndpoint._count",
+        "doorward.authserver.endpoints.browser.provider_sign_in:ProviderSignInEndpoint._count",
         {
             "await self._services.limits.count(settings.limits.authorizations_per_address, what, peer)": "pass"
         },

@@ -18,7 +18,7 @@ from tests.authserver.steps import OTHER_CHALLENGE
 from tests.authserver.upstream.conftest import Bridge, StartBridge, identity_provider
 from tests.ledger import proves
 
-_PROVIDER_SIGN_IN = "doorward.authserver.endpoints.provider_sign_in:ProviderSignInEndpoint"
+_PROVIDER_SIGN_IN = "doorward.authserver.endpoints.browser.provider_sign_in:ProviderSignInEndpoint"
 _BROWSER = Defence(
     "doorward.authserver.users.cookies:Browser.digest",
     {"hash_secret(self.binding)": 'hash_secret("everybody")'},

@@ -16,7 +16,7 @@ from tests.authserver.upstream.conftest import Bridge
     " for a new sign-in, and the attacker removes `prompt=login` from the URL on its way there.",
     "OpenID Connect Core 1.0 §3.1.2.1, §3.1.3.7; RFC 9470 §6.2",
     Defence(
-        "doorward.authserver.upstream.reauthentication:require_recent",
+        "doorward.authserver.upstream.id_tokens.reauthentication:require_recent",
         {"not auth_time >= required.since - LEEWAY": "False"},
     ),
 )

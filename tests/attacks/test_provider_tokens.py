@@ -37,7 +37,7 @@ async def token_of_the_victim(vault: Vault) -> str:
     " the attacker's tools then use.",
     'MCP 2026-07-28, client/elicitation, "Phishing"',
     Defence(
-        "doorward.authserver.endpoints.connect:ConnectEndpoint._user_of",
+        "doorward.authserver.endpoints.browser.connect:ConnectEndpoint._user_of",
         {"session.user.id != link.user_id": "False"},
     ),
     Defence(f"{_LINKS}:ConnectLinks.claim", {"table.user_id == user_id,": ""}),
@@ -126,11 +126,11 @@ async def test_an_open_page_connects_nothing_after_the_access_has_ended(vault: V
     "The attacker has any account at a provider that is only for connections, and signs in with it.",
     "GO-2026-5678",
     Defence(
-        "doorward.authserver.endpoints.provider_sign_in:ProviderSignInEndpoint._require_sign_in",
+        "doorward.authserver.endpoints.browser.provider_sign_in:ProviderSignInEndpoint._require_sign_in",
         {"not provider.provider.signs_in": "False"},
     ),
     Defence(
-        "doorward.authserver.upstream.sessions:ProviderSessions._read",
+        "doorward.authserver.upstream.sessions.sessions:ProviderSessions._read",
         {"and not provider.connect_only": ""},
     ),
 )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from doorward.authserver.store import deadline
-from doorward.authserver.store.rate_counters import RateCounters
+from doorward.authserver.store.rows.rate_counters import RateCounters
 from tests.authserver.conftest import ON_POSTGRESQL, StartAuthServer
 from tests.authserver.harness import AuthServerHarness
 from tests.ledger import proves

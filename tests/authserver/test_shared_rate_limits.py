@@ -9,7 +9,7 @@ from doorward.authserver.rate_limits import RateLimits
 from doorward.authserver.refusals import StoreUnavailable, TooManyRequests
 from doorward.authserver.settings.lifetimes import Limits
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.rate_counters import RateCounters
+from doorward.authserver.store.rows.rate_counters import RateCounters
 from tests.authserver.conftest import ON_POSTGRESQL, StartAuthServer, StoppedClock
 from tests.authserver.databases import Databases
 from tests.authserver.harness import AuthServerHarness

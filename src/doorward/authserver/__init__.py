@@ -9,7 +9,7 @@ from doorward.authserver.settings.exchange_policy import ExchangePolicy
 from doorward.authserver.settings.identity_provider import IdentityProvider
 from doorward.authserver.settings.lifetimes import Lifetimes, Limits
 from doorward.authserver.settings.resource import Resource
-from doorward.authserver.store.revoked_tokens import RevokedTokens
+from doorward.authserver.store.rows.revoked_tokens import RevokedTokens
 
 __all__ = [
     "Allow",

@@ -6,7 +6,7 @@ from limits import RateLimitItem, parse
 from limits.strategies import FixedWindowRateLimiter
 
 from doorward.authserver.refusals import TooManyRequests
-from doorward.authserver.store.rate_counters import RateCounters
+from doorward.authserver.store.rows.rate_counters import RateCounters
 from doorward.net.clock import Clock
 from doorward.net.rate_counters import InMemoryCounters
 

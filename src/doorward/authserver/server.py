@@ -17,24 +17,33 @@ from doorward.authserver.clients.assertions import ClientAssertions
 from doorward.authserver.clients.metadata_documents import ClientMetadataDocuments
 from doorward.authserver.clients.registered_ids import RegisteredIds
 from doorward.authserver.clients.registry import Clients
-from doorward.authserver.direct_routes import DirectRoutes
-from doorward.authserver.endpoints.account import AccountEndpoint
-from doorward.authserver.endpoints.authorization_form import AuthorizationForm
 from doorward.authserver.endpoints.backchannel_logout import BackchannelLogoutEndpoint
-from doorward.authserver.endpoints.connect import ConnectEndpoint
-from doorward.authserver.endpoints.consent import ConsentEndpoint
+from doorward.authserver.endpoints.browser.account import AccountEndpoint
+from doorward.authserver.endpoints.browser.authorization_form import AuthorizationForm
+from doorward.authserver.endpoints.browser.connect import ConnectEndpoint
+from doorward.authserver.endpoints.browser.consent import ConsentEndpoint
+from doorward.authserver.endpoints.browser.provider_sign_in import ProviderSignInEndpoint
+from doorward.authserver.endpoints.browser.sign_in import SignInEndpoint
 from doorward.authserver.endpoints.introspection import IntrospectionEndpoint
 from doorward.authserver.endpoints.no_route import NoRoute
-from doorward.authserver.endpoints.provider_sign_in import ProviderSignInEndpoint
 from doorward.authserver.endpoints.registration import RegistrationEndpoint
 from doorward.authserver.endpoints.revocation import RevocationEndpoint
-from doorward.authserver.endpoints.sign_in import SignInEndpoint
 from doorward.authserver.endpoints.userinfo import UserinfoEndpoint
 from doorward.authserver.events import AuditSink, EventRecorder, log_event
 from doorward.authserver.grants.access_tokens import AccessTokens
 from doorward.authserver.grants.refresh_tokens import RefreshTokens
 from doorward.authserver.grants.transactions import Transactions
-from doorward.authserver.host_middleware import HostMiddleware
+from doorward.authserver.http.direct_routes import DirectRoutes
+from doorward.authserver.http.host_middleware import HostMiddleware
+from doorward.authserver.http.recorded_hops import RecordedHops
+from doorward.authserver.http.responses import (
+    Handler,
+    cacheable_json_response,
+    copied_response,
+    json_endpoint,
+    page_endpoint,
+    preflight_response,
+)
 from doorward.authserver.keys.sealing_keys import SealingKeys
 from doorward.authserver.keys.secrets import master_secret
 from doorward.authserver.keys.signing_keys import KeyRing
@@ -47,31 +56,22 @@ from doorward.authserver.provider_tokens.links import ConnectLinks
 from doorward.authserver.provider_tokens.lookup import ProviderTokenLookup
 from doorward.authserver.provider_tokens.revocation import TokenRevocation
 from doorward.authserver.rate_limits import RateLimits
-from doorward.authserver.recorded_hops import RecordedHops
 from doorward.authserver.refusals import StoreUnavailable
-from doorward.authserver.responses import (
-    Handler,
-    cacheable_json_response,
-    copied_response,
-    json_endpoint,
-    page_endpoint,
-    preflight_response,
-)
 from doorward.authserver.services import Services
 from doorward.authserver.settings.authorization_server import AuthServerSettings
-from doorward.authserver.store.cleanup import Cleanup
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.rate_counters import RateCounters
-from doorward.authserver.store.revoked_tokens import read_revoked, revocations_of
+from doorward.authserver.store.rows.cleanup import Cleanup
+from doorward.authserver.store.rows.rate_counters import RateCounters
+from doorward.authserver.store.rows.revoked_tokens import read_revoked, revocations_of
 from doorward.authserver.token.endpoint import TokenEndpoint
-from doorward.authserver.upstream.accounts import ProviderAccounts
-from doorward.authserver.upstream.ended_tokens import EndedTokens, RevocationReport
 from doorward.authserver.upstream.logins import ProviderLogins
 from doorward.authserver.upstream.provider_client import ProviderClient
 from doorward.authserver.upstream.refusals import ProviderMisconfigured, ProviderUnavailable
-from doorward.authserver.upstream.sealed_tokens import reseal_tokens
-from doorward.authserver.upstream.session_checks import SessionChecks
-from doorward.authserver.upstream.sessions import ProviderSessions
+from doorward.authserver.upstream.sessions.accounts import ProviderAccounts
+from doorward.authserver.upstream.sessions.ended_tokens import EndedTokens, RevocationReport
+from doorward.authserver.upstream.sessions.sealed_tokens import reseal_tokens
+from doorward.authserver.upstream.sessions.session_checks import SessionChecks
+from doorward.authserver.upstream.sessions.sessions import ProviderSessions
 from doorward.authserver.users.cookies import Cookies
 from doorward.authserver.users.known_browsers import KnownBrowsers
 from doorward.authserver.users.sessions import Sessions

@@ -19,13 +19,13 @@ from doorward.authserver.provider_tokens.lookup import ProviderTokenLookup
 from doorward.authserver.provider_tokens.revocation import TokenRevocation
 from doorward.authserver.rate_limits import RateLimits
 from doorward.authserver.settings.authorization_server import AuthServerSettings
-from doorward.authserver.store.cleanup import Cleanup
 from doorward.authserver.store.engine import Store
-from doorward.authserver.upstream.accounts import ProviderAccounts
+from doorward.authserver.store.rows.cleanup import Cleanup
 from doorward.authserver.upstream.logins import ProviderLogins
 from doorward.authserver.upstream.provider_client import ProviderClient
-from doorward.authserver.upstream.session_checks import SessionChecks
-from doorward.authserver.upstream.sessions import ProviderSessions
+from doorward.authserver.upstream.sessions.accounts import ProviderAccounts
+from doorward.authserver.upstream.sessions.session_checks import SessionChecks
+from doorward.authserver.upstream.sessions.sessions import ProviderSessions
 from doorward.authserver.users.cookies import Cookies
 from doorward.authserver.users.known_browsers import KnownBrowsers
 from doorward.authserver.users.sessions import Sessions

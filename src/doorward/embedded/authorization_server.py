@@ -8,7 +8,7 @@ from typing import Any
 
 from doorward.authserver import AuthorizationServer, AuthServerSettings, Resource
 from doorward.authserver.provider_tokens.in_process import in_process_tokens
-from doorward.authserver.store.revoked_tokens import revocations_of
+from doorward.authserver.store.rows.revoked_tokens import revocations_of
 from doorward.downstream.provider_token import InProcessToken
 from doorward.errors import DoorwardError
 from doorward.jose.public_key import Key

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, insert, select
 
-from doorward.authserver.store import cleanup
-from doorward.authserver.store.cleanup import _BATCH, Cleanup
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.revoked_tokens import LATE
+from doorward.authserver.store.rows import cleanup
+from doorward.authserver.store.rows.cleanup import _BATCH, Cleanup
+from doorward.authserver.store.rows.revoked_tokens import LATE
 from doorward.authserver.store.schema import (
     grants,
     rate_counters,

@@ -20,8 +20,8 @@ from doorward.authserver.grants.codes import ClaimedCode, PresentedCode, claim_c
 from doorward.authserver.grants.refresh_tokens import rotate, rotation
 from doorward.authserver.refusals import ConnectLinkRefused, FormRefused
 from doorward.authserver.services import Services
+from doorward.authserver.store.rows.spent_assertions import claim_assertion
 from doorward.authserver.store.schema import provider_sessions
-from doorward.authserver.store.spent_assertions import claim_assertion
 from doorward.authserver.users.cookies import Browser
 from tests.authserver.conftest import ON_POSTGRESQL, StartAuthServer
 from tests.authserver.harness import CALLBACK, RESOURCE, VERIFIER, AuthServerHarness, challenge_of

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from doorward.authserver.settings.admission import Allow, ProviderAccount, unmet_conditions
-from doorward.authserver.upstream.account import read_account
+from doorward.authserver.upstream.id_tokens.account import read_account
 from doorward.errors import ConfigurationError
 from doorward.idp import find
 from doorward.idp.sign_in import OPENID_SIGN_IN, ProviderSignIn

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 
 from doorward.authserver.refusals import StoreUnavailable
-from doorward.authserver.upstream import shared_checks
+from doorward.authserver.upstream.sessions import shared_checks
 from tests.authserver.upstream.conftest import Bridge, StartBridge
 from tests.authserver.upstream.test_provider_refresh import HOUR, refreshes, signed_in
 from tests.ledger import proves

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from doorward.authserver.settings.admission import Allow
-from doorward.authserver.upstream import shared_checks
+from doorward.authserver.upstream.sessions import shared_checks
 from doorward.net import FetchFailed, FetchRequest, FetchResponse
 from tests.authserver.browser import Browser, answer_in
 from tests.authserver.harness import Tokens, claims_of

@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from doorward.authserver.upstream.account import read_account
+from doorward.authserver.upstream.id_tokens.account import read_account
 from doorward.idp.sign_in import OPENID_SIGN_IN
 from tests.authserver.browser import answer_in, form_with
 from tests.authserver.steps import OTHER_CHALLENGE, is_consent

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from doorward.authserver import AuthorizationServer
 from doorward.authserver.provider_tokens.links import ConnectLink
 from doorward.authserver.settings.admission import ProviderAccount
-from doorward.authserver.store.grants import create_grant
+from doorward.authserver.store.rows.grants import create_grant
 from doorward.authserver.store.schema import grants
 from doorward.authserver.upstream.responses import ProviderTokens
 from doorward.config.load import load_authorization_server

@@ -18,6 +18,7 @@ from doorward.authserver.grants import codes, consents
 from doorward.authserver.grants.authorization_request import AuthorizationRequest
 from doorward.authserver.grants.consents import client_digest
 from doorward.authserver.grants.transactions import Transaction
+from doorward.authserver.http.responses import page_response
 from doorward.authserver.openid.claims import held_scopes, required_scopes
 from doorward.authserver.pages import pages
 from doorward.authserver.refusals import (
@@ -26,11 +27,10 @@ from doorward.authserver.refusals import (
     FormRefused,
     LoginRequired,
 )
-from doorward.authserver.responses import page_response
 from doorward.authserver.services import Services
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.grants import create_grant
+from doorward.authserver.store.rows.grants import create_grant
 from doorward.authserver.users.authentication import Authentication
 from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import User

@@ -9,8 +9,8 @@ from doorward.authserver.authorize.response import client_card
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants.consents import client_digest
 from doorward.authserver.grants.transactions import Transaction
+from doorward.authserver.http.responses import page_response
 from doorward.authserver.pages import pages
-from doorward.authserver.responses import page_response
 from doorward.authserver.services import Services
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.settings.identity_provider import IdentityProvider

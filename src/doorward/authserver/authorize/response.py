@@ -6,9 +6,9 @@ from starlette.responses import Response
 
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants.transactions import Transaction
+from doorward.authserver.http.responses import page_response
 from doorward.authserver.pages import pages
 from doorward.authserver.refusals import OAuthRefused
-from doorward.authserver.responses import page_response
 from doorward.authserver.services import Services
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.users.cookies import Browser

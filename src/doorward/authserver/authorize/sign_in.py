@@ -10,9 +10,9 @@ from doorward.authserver.authorize.provider_consent import provider_card, provid
 from doorward.authserver.authorize.response import client_card
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants.transactions import Transaction
+from doorward.authserver.http.responses import page_response
 from doorward.authserver.pages import pages
 from doorward.authserver.refusals import AccessDenied
-from doorward.authserver.responses import page_response
 from doorward.authserver.services import Services
 from doorward.authserver.settings.identity_provider import IdentityProvider
 from doorward.authserver.users.cookies import Browser

@@ -10,7 +10,7 @@ from doorward.authserver.clients.assertion_checks import (
 from doorward.authserver.refusals import ClientKeysUnavailable, InvalidClient
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.spent_assertions import claim_assertion
+from doorward.authserver.store.rows.spent_assertions import claim_assertion
 from doorward.errors import KeysUnavailable, UnknownKey
 from doorward.jose.algorithm_names import SUPPORTED
 from doorward.jose.compact import JwsHeader, MalformedJws, read_header, split_jws

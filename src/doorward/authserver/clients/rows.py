@@ -25,7 +25,7 @@ from doorward.authserver.keys.secrets import hash_secret
 from doorward.authserver.refusals import TooManyRequests
 from doorward.authserver.settings.configured_client import ConfiguredClient
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.grants import revoke_grants
+from doorward.authserver.store.rows.grants import revoke_grants
 from doorward.authserver.store.schema import clients, consents, grants
 from doorward.wire.oauth.client_metadata import ClientMetadata
 

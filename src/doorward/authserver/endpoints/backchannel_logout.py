@@ -3,18 +3,22 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from doorward.authserver.endpoints.sign_in import read_form
+from doorward.authserver.endpoints.browser.sign_in import read_form
+from doorward.authserver.http.responses import json_response
 from doorward.authserver.refusals import InvalidRequest
-from doorward.authserver.responses import json_response
 from doorward.authserver.services import Services
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.ended_tokens import end_connections
+from doorward.authserver.store.rows.ended_tokens import end_connections
+from doorward.authserver.store.rows.spent_assertions import claim_assertion
 from doorward.authserver.store.schema import provider_connections
-from doorward.authserver.store.spent_assertions import claim_assertion
-from doorward.authserver.upstream.logout_token import OLDEST, LogoutToken, check_logout_token
+from doorward.authserver.upstream.id_tokens.logout_token import (
+    OLDEST,
+    LogoutToken,
+    check_logout_token,
+)
+from doorward.authserver.upstream.id_tokens.signed_token import read_signed_token
 from doorward.authserver.upstream.provider_client import ProviderClient
-from doorward.authserver.upstream.sessions import named_by_provider
-from doorward.authserver.upstream.signed_token import read_signed_token
+from doorward.authserver.upstream.sessions.sessions import named_by_provider
 from doorward.net.client_address import address_key
 from doorward.net.clock import LEEWAY
 

@@ -6,8 +6,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from doorward.authserver.http.responses import json_response
 from doorward.authserver.refusals import InvalidClient, InvalidRequest
-from doorward.authserver.responses import json_response
 from doorward.authserver.services import Services
 from doorward.authserver.token.client_authentication import authenticate_client
 from doorward.authserver.token.client_request import failures_limited, read_request

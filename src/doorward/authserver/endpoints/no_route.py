@@ -3,8 +3,8 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from doorward.authserver.http.responses import json_response, page_response, wants_page
 from doorward.authserver.pages.pages import MessagePage
-from doorward.authserver.responses import json_response, page_response, wants_page
 
 
 class NoRoute:

@@ -7,8 +7,8 @@ from starlette.responses import Response
 
 from doorward.authserver.client_keys import require_usable_keys
 from doorward.authserver.clients.registry import Client
+from doorward.authserver.http.responses import json_response, read_body
 from doorward.authserver.metadata import registration_policy
-from doorward.authserver.responses import json_response, read_body
 from doorward.authserver.services import Services
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.net.client_address import address_key

@@ -3,11 +3,11 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from doorward.authserver.http.responses import json_response
 from doorward.authserver.refusals import InvalidRequest
-from doorward.authserver.responses import json_response
 from doorward.authserver.services import Services
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.grants import revoke_grant, used_by
+from doorward.authserver.store.rows.grants import revoke_grant, used_by
 from doorward.authserver.token.client_authentication import authenticate_client
 from doorward.authserver.token.client_request import failures_limited, read_request
 

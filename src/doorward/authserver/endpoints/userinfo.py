@@ -5,9 +5,9 @@ import re
 from starlette.requests import Request
 from starlette.responses import Response
 
+from doorward.authserver.http.responses import json_response
 from doorward.authserver.openid.claims import user_claims
 from doorward.authserver.refusals import InvalidToken, ScopeNotGranted, TokenMissing
-from doorward.authserver.responses import json_response
 from doorward.authserver.services import Services
 from doorward.authserver.settings.openid import OPENID
 from doorward.authserver.store.connection import Connection

@@ -10,7 +10,7 @@ from doorward.authserver.keys.secrets import new_secret
 from doorward.authserver.keys.signing_keys import KeyRing
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.revoked_tokens import add_revoked_tokens
+from doorward.authserver.store.rows.revoked_tokens import add_revoked_tokens
 from doorward.authserver.store.schema import grants, revoked_tokens, users
 from doorward.authserver.users.users import User
 from doorward.net.clock import CLOCK_SKEW, Clock

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, and_, delete, exists, or_, select
 
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.grants import revoke_grants
+from doorward.authserver.store.rows.grants import revoke_grants
 from doorward.authserver.store.schema import consents, grants, refresh_tokens, users
 
 

@@ -18,7 +18,7 @@ from doorward.authserver.grants.usable_grants import USABLE, read_usable, usable
 from doorward.authserver.keys.secrets import hash_secret
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.grants import RECORD_TOKEN, Grant
+from doorward.authserver.store.rows.grants import RECORD_TOKEN, Grant
 from doorward.authserver.store.schema import codes, grants, refresh_tokens
 from doorward.authserver.users.users import User
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.grants import revoke_grants
+from doorward.authserver.store.rows.grants import revoke_grants
 from doorward.authserver.store.schema import consents, grants
 from doorward.wire.oauth.redirect_uri import without_port
 

@@ -25,7 +25,7 @@ from doorward.authserver.keys.secrets import (
 )
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.grants import Grant
+from doorward.authserver.store.rows.grants import Grant
 from doorward.authserver.store.schema import grants, refresh_tokens
 
 _CONTEXT = "doorward refresh answer"

@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, select
 
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.grants import Grant
+from doorward.authserver.store.rows.grants import Grant
 from doorward.authserver.store.schema import grants, users
 from doorward.authserver.users.users import User
 from doorward.net.clock import CLOCK_SKEW

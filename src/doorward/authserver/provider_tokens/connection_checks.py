@@ -5,14 +5,14 @@ from sqlalchemy import delete
 from doorward.authserver.events import EventRecorder
 from doorward.authserver.provider_tokens.connections import ConnectedTokens, Connections
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.ended_tokens import end_connections
 from doorward.authserver.store.engine import Store
+from doorward.authserver.store.rows.ended_tokens import end_connections
 from doorward.authserver.store.schema import provider_connections
-from doorward.authserver.upstream.ended_tokens import EndedTokens
 from doorward.authserver.upstream.provider_client import ProviderClient
 from doorward.authserver.upstream.refusals import AccountNotAllowed, ProviderGrantEnded
 from doorward.authserver.upstream.responses import ProviderTokens
-from doorward.authserver.upstream.shared_checks import Checked, SharedChecks
+from doorward.authserver.upstream.sessions.ended_tokens import EndedTokens
+from doorward.authserver.upstream.sessions.shared_checks import Checked, SharedChecks
 from doorward.net import Clock
 
 

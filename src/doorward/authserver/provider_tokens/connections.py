@@ -16,8 +16,8 @@ from doorward.authserver.store.connection import Connection as StoreConnection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import provider_connections, users
 from doorward.authserver.upstream.responses import ProviderTokens
-from doorward.authserver.upstream.sealed_tokens import seal_tokens, unseal_tokens
-from doorward.authserver.upstream.sessions import check_due_at
+from doorward.authserver.upstream.sessions.sealed_tokens import seal_tokens, unseal_tokens
+from doorward.authserver.upstream.sessions.sessions import check_due_at
 from doorward.net.clock import CLOCK_SKEW, Clock
 
 # A token that expires within this time is refreshed first: it could expire on the way.

@@ -9,7 +9,7 @@ from doorward.authserver.refusals import ConnectLinkRefused
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.grants import has_active_grant
+from doorward.authserver.store.rows.grants import has_active_grant
 from doorward.authserver.store.schema import connect_links
 from doorward.net.clock import CLOCK_SKEW, Clock
 

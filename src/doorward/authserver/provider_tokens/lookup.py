@@ -18,12 +18,12 @@ from doorward.authserver.refusals import (
 )
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.grants import provider_sessions_of
+from doorward.authserver.store.rows.grants import provider_sessions_of
 from doorward.authserver.store.schema import grants
 from doorward.authserver.upstream.refusals import ProviderGrantEnded
 from doorward.authserver.upstream.responses import ProviderTokens
-from doorward.authserver.upstream.session_checks import SessionChecks
-from doorward.authserver.upstream.sessions import ProviderSession, ProviderSessions
+from doorward.authserver.upstream.sessions.session_checks import SessionChecks
+from doorward.authserver.upstream.sessions.sessions import ProviderSession, ProviderSessions
 from doorward.net import Clock
 
 _POLL = 0.5

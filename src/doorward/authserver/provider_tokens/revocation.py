@@ -6,12 +6,12 @@ from functools import partial
 from sqlalchemy import ColumnElement, func
 
 from doorward.authserver.provider_tokens.connections import Connections
-from doorward.authserver.store.ended_tokens import end_connections
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.grants import has_active_grant
+from doorward.authserver.store.rows.ended_tokens import end_connections
+from doorward.authserver.store.rows.grants import has_active_grant
 from doorward.authserver.store.schema import provider_connections
-from doorward.authserver.upstream.ended_tokens import EndedTokens, RevocationReport
-from doorward.authserver.upstream.sessions import end_unused_session
+from doorward.authserver.upstream.sessions.ended_tokens import EndedTokens, RevocationReport
+from doorward.authserver.upstream.sessions.sessions import end_unused_session
 from doorward.net import Clock
 
 # How long an account stays connected that no application can use and no tool has used: a user who

@@ -29,8 +29,12 @@ from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.store import deadline
 from doorward.authserver.store.connection import Connection, Transactions, Work
 from doorward.authserver.store.database_url import parse_database_url
-from doorward.authserver.store.postgresql import connected, open_postgresql, wait_long
-from doorward.authserver.store.postgresql_hosts import Connector
+from doorward.authserver.store.postgresql.hosts import Connector
+from doorward.authserver.store.postgresql.sqlalchemy_pool import (
+    connected,
+    open_postgresql,
+    wait_long,
+)
 from doorward.authserver.store.sqlite import SQLiteTransactions, pragmas
 from doorward.errors import ConfigurationError
 from doorward.operations.observation import observed
@@ -226,7 +230,7 @@ def _faults_as_503() -> Iterator[None]:
 def _open_postgresql(connector: Connector) -> tuple[AsyncEngine, Transactions]:
     try:
         # Its driver is installed only where PostgreSQL is used.
-        from doorward.authserver.store.postgresql_driver import PostgreSQLTransactions
+        from doorward.authserver.store.postgresql.driver import PostgreSQLTransactions
 
         return open_postgresql(connector), PostgreSQLTransactions(connector)
     except ImportError as error:

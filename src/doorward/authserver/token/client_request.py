@@ -2,13 +2,13 @@
 
 from starlette.requests import Request
 
+from doorward.authserver.http.responses import read_body
 from doorward.authserver.refusals import (
     ClientKeysUnavailable,
     InvalidClient,
     InvalidGrant,
     InvalidRequest,
 )
-from doorward.authserver.responses import read_body
 from doorward.authserver.services import Services
 from doorward.net.client_address import address_key
 from doorward.wire.oauth.parameters import Parameters, parse_parameters

@@ -18,7 +18,7 @@ from doorward.authserver.openid.claims import held_scopes
 from doorward.authserver.refusals import GrantReused, InvalidGrant, InvalidRequest
 from doorward.authserver.services import Services
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.grants import Grant, record_access_token, revoke_grant
+from doorward.authserver.store.rows.grants import Grant, record_access_token, revoke_grant
 from doorward.authserver.token.response import NewTokens, id_token_of, token_response
 from doorward.authserver.users.users import User
 from doorward.wire.oauth import pkce

@@ -7,12 +7,12 @@ from starlette.responses import Response
 
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.events import note_facts
+from doorward.authserver.http.responses import json_response
 from doorward.authserver.refusals import (
     InvalidRequest,
     UnauthorizedClient,
     UnsupportedGrantType,
 )
-from doorward.authserver.responses import json_response
 from doorward.authserver.services import Services
 from doorward.authserver.token.client_authentication import authenticate_client
 from doorward.authserver.token.client_request import failures_limited, read_request

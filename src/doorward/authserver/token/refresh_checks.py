@@ -6,7 +6,7 @@ from doorward.authserver.grants.refresh_tokens import StoredRefreshToken
 from doorward.authserver.openid.claims import held_scopes
 from doorward.authserver.refusals import InvalidGrant, InvalidScope, InvalidTarget, OAuthRefused
 from doorward.authserver.settings.authorization_server import AuthServerSettings
-from doorward.authserver.store.grants import Grant
+from doorward.authserver.store.rows.grants import Grant
 from doorward.authserver.users.users import User
 from doorward.net.clock import CLOCK_SKEW
 from doorward.wire.oauth.scope import build_scope

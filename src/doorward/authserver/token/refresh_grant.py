@@ -23,7 +23,7 @@ from doorward.authserver.refusals import (
 )
 from doorward.authserver.services import Services
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.grants import (
+from doorward.authserver.store.rows.grants import (
     record_access_token,
     revoke_grant,
 )

@@ -7,7 +7,7 @@ from typing import Any
 from doorward.authserver.grants.access_tokens import IssuedToken
 from doorward.authserver.openid.id_tokens import IdTokens
 from doorward.authserver.settings.openid import OPENID
-from doorward.authserver.store.grants import Grant
+from doorward.authserver.store.rows.grants import Grant
 from doorward.authserver.users.authentication import Authentication
 from doorward.wire.oauth.scope import build_scope
 

@@ -9,8 +9,8 @@ from doorward.authserver.keys.secrets import derive, hash_secret, new_secret, se
 from doorward.authserver.refusals import FormRefused
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import provider_logins
+from doorward.authserver.upstream.id_tokens.reauthentication import Reauthentication
 from doorward.authserver.upstream.provider_client import AuthorizationLeg
-from doorward.authserver.upstream.reauthentication import Reauthentication
 from doorward.authserver.users.cookies import Browser
 from doorward.net.clock import CLOCK_SKEW, Clock
 

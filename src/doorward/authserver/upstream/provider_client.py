@@ -7,10 +7,10 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from doorward.authserver.settings.admission import ProviderAccount
 from doorward.authserver.settings.identity_provider import IdentityProvider
-from doorward.authserver.upstream.account import read_account
 from doorward.authserver.upstream.extensions import extend_claims
-from doorward.authserver.upstream.id_token import ExpectedIdToken, verify_id_token
-from doorward.authserver.upstream.reauthentication import Reauthentication, require_recent
+from doorward.authserver.upstream.id_tokens.account import read_account
+from doorward.authserver.upstream.id_tokens.id_token import ExpectedIdToken, verify_id_token
+from doorward.authserver.upstream.id_tokens.reauthentication import Reauthentication, require_recent
 from doorward.authserver.upstream.refusals import (
     ProviderAnswerRefused,
     ProviderMisconfigured,

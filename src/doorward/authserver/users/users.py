@@ -13,9 +13,9 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from doorward.authserver.keys.secrets import new_secret
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.ended_tokens import end_connections, end_provider_sessions
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.grants import revoke_grants
+from doorward.authserver.store.rows.ended_tokens import end_connections, end_provider_sessions
+from doorward.authserver.store.rows.grants import revoke_grants
 from doorward.authserver.store.schema import (
     grants,
     known_browsers,

@@ -9,11 +9,11 @@ from sqlalchemy import ColumnElement, select, true, tuple_
 from doorward.authserver.grants.active_grants import ActiveGrant, end_grants, list_active_grants
 from doorward.authserver.provider_tokens.connections import list_connections
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.ended_tokens import end_connections
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.grants import has_active_grant, provider_sessions_of
+from doorward.authserver.store.rows.ended_tokens import end_connections
+from doorward.authserver.store.rows.grants import has_active_grant, provider_sessions_of
 from doorward.authserver.store.schema import grants, provider_connections, users
-from doorward.authserver.upstream.sessions import end_unused_session
+from doorward.authserver.upstream.sessions.sessions import end_unused_session
 from doorward.authserver.users.users import canonical_username
 from doorward.cli.authserver.database import ConfigFile, DatabaseUrl, opened
 from doorward.cli.authserver.provider_tokens import revoke_ended_tokens, show_report

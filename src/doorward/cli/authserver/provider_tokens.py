@@ -4,7 +4,7 @@ from pathlib import Path
 
 from doorward.authserver import AuthorizationServer, ServerEvent
 from doorward.authserver.store.engine import Store
-from doorward.authserver.upstream.ended_tokens import RevocationReport, count_ended_tokens
+from doorward.authserver.upstream.sessions.ended_tokens import RevocationReport, count_ended_tokens
 from doorward.cli.output import Output
 from doorward.config.load import load_authorization_server
 

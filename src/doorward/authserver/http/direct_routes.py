@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from starlette.requests import Request
 from starlette.routing import Route
 
-from doorward.authserver.responses import Handler
+from doorward.authserver.http.responses import Handler
 from doorward.wire.asgi import ASGIApp, Receive, Scope, Send
 
 

@@ -4,8 +4,8 @@ from starlette.responses import RedirectResponse, Response
 
 from doorward.authserver.pages import pages
 from doorward.authserver.services import Services
+from doorward.authserver.upstream.id_tokens.reauthentication import Reauthentication
 from doorward.authserver.upstream.provider_client import ProviderClient
-from doorward.authserver.upstream.reauthentication import Reauthentication
 from doorward.authserver.users.cookies import Browser
 
 

@@ -11,12 +11,12 @@ from doorward.authserver.authorize.sign_in import (
     own_sign_in_page,
     signed_in_session,
 )
-from doorward.authserver.endpoints.provider_redirect import redirect_to_provider
-from doorward.authserver.endpoints.sign_in import read_form
+from doorward.authserver.endpoints.browser.provider_redirect import redirect_to_provider
+from doorward.authserver.endpoints.browser.sign_in import read_form
+from doorward.authserver.http.responses import page_response
 from doorward.authserver.pages import pages
 from doorward.authserver.provider_tokens.links import ConnectLink
 from doorward.authserver.refusals import ConnectLinkRefused, FormRefused, OAuthRefused
-from doorward.authserver.responses import page_response
 from doorward.authserver.services import Services
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.schema import provider_connections

@@ -8,11 +8,11 @@ from doorward.authserver.authorize.sign_in import (
     complete_sign_in,
     sign_in_page,
 )
-from doorward.authserver.endpoints.password_attempts import user_with_password
+from doorward.authserver.endpoints.browser.password_attempts import user_with_password
 from doorward.authserver.grants.transactions import Transaction
+from doorward.authserver.http.responses import page_response, read_body
 from doorward.authserver.pages import pages
 from doorward.authserver.refusals import FormRefused, TooManyRequests
-from doorward.authserver.responses import page_response, read_body
 from doorward.authserver.services import Services
 from doorward.authserver.users.cookies import Browser
 from doorward.wire.oauth.parameters import Parameters, parse_parameters

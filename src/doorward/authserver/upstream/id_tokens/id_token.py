@@ -6,9 +6,9 @@ from hashlib import sha256, sha384, sha512
 from hmac import compare_digest
 from typing import Any
 
-from doorward.authserver.upstream.reauthentication import Reauthentication, require_recent
+from doorward.authserver.upstream.id_tokens.reauthentication import Reauthentication, require_recent
+from doorward.authserver.upstream.id_tokens.signed_token import read_signed_token
 from doorward.authserver.upstream.refusals import ProviderAnswerRefused
-from doorward.authserver.upstream.signed_token import read_signed_token
 from doorward.jose.compact import encode_segment
 from doorward.net.clock import LEEWAY
 from doorward.tokens.jwt.key_source import KeySource

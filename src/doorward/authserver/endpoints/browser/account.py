@@ -14,16 +14,16 @@ from doorward.authserver.authorize.sign_in import (
     signed_in_redirect,
     signed_in_session,
 )
-from doorward.authserver.endpoints.password_attempts import user_with_password
-from doorward.authserver.endpoints.sign_in import WRONG_CREDENTIALS, read_form
+from doorward.authserver.endpoints.browser.password_attempts import user_with_password
+from doorward.authserver.endpoints.browser.sign_in import WRONG_CREDENTIALS, read_form
 from doorward.authserver.grants.active_grants import ActiveGrant, end_grants, list_active_grants
+from doorward.authserver.http.responses import page_response
 from doorward.authserver.pages import pages
 from doorward.authserver.provider_tokens.connections import Connection, list_connections
 from doorward.authserver.refusals import FormRefused, TooManyRequests
-from doorward.authserver.responses import page_response
 from doorward.authserver.services import Services
 from doorward.authserver.store.connection import Connection as StoreConnection
-from doorward.authserver.store.grants import audiences_of, provider_sessions_of
+from doorward.authserver.store.rows.grants import audiences_of, provider_sessions_of
 from doorward.authserver.store.schema import grants, provider_connections
 from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import User

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from doorward.authserver.endpoints.sign_in import read_form
+from doorward.authserver.endpoints.browser.sign_in import read_form
 from doorward.authserver.pages import pages
 from doorward.authserver.services import Services
 

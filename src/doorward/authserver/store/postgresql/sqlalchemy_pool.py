@@ -14,14 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from doorward.authserver.store import deadline
-from doorward.authserver.store.postgresql_hosts import (
+from doorward.authserver.store.postgresql.hosts import (
     TIMEOUTS,
     Connector,
     NotReplicated,
     is_standby,
 )
 
-# For what happens once in a sign-in or less. ``postgresql_driver`` has the connections for the rest.
+# For what happens once in a sign-in or less. ``driver`` has the connections for the rest.
 CONNECTIONS = 5
 _LATE = "doorward_late"
 _GENERATION = "doorward_generation"

@@ -11,12 +11,12 @@ from doorward.authserver.settings.admission import ProviderAccount
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.settings.identity_provider import IdentityProvider
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.ended_tokens import end_provider_sessions
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.grants import revoke_grants
+from doorward.authserver.store.rows.ended_tokens import end_provider_sessions
+from doorward.authserver.store.rows.grants import revoke_grants
 from doorward.authserver.store.schema import grants, provider_sessions, sessions
 from doorward.authserver.upstream.responses import ProviderTokens
-from doorward.authserver.upstream.sealed_tokens import seal_tokens, unseal_tokens
+from doorward.authserver.upstream.sessions.sealed_tokens import seal_tokens, unseal_tokens
 from doorward.authserver.users.authentication import Authentication
 from doorward.net.clock import Clock
 

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 
 from doorward.authserver.events import EventRecorder, request_in_progress
-from doorward.authserver.responses import misdirected_response
+from doorward.authserver.http.responses import misdirected_response
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.errors import HostRefused
 from doorward.wire.asgi import ASGIApp, Receive, Scope, Send

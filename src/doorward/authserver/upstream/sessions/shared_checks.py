@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, Table, select, update
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.settings.admission import ProviderAccount
 from doorward.authserver.store.engine import Store
-from doorward.authserver.upstream.ended_tokens import EndedTokens
 from doorward.authserver.upstream.provider_client import REFRESH_TIMEOUT, ProviderClient
 from doorward.authserver.upstream.refusals import (
     AccountNotAllowed,
@@ -23,6 +22,7 @@ from doorward.authserver.upstream.refusals import (
     ProviderUnavailable,
 )
 from doorward.authserver.upstream.responses import ProviderTokens
+from doorward.authserver.upstream.sessions.ended_tokens import EndedTokens
 from doorward.net import Clock
 
 # How long a request waits for the provider's answer.

@@ -13,13 +13,13 @@ from doorward.authserver.keys.sealing_keys import Sealed, SealingKeys
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.settings.identity_provider import IdentityProvider
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.ended_tokens import await_revocation
 from doorward.authserver.store.engine import Store
+from doorward.authserver.store.rows.ended_tokens import await_revocation
 from doorward.authserver.store.schema import ended_provider_tokens
 from doorward.authserver.upstream.provider_client import ProviderClient
 from doorward.authserver.upstream.refusals import ProviderMisconfigured, ProviderUnavailable
 from doorward.authserver.upstream.responses import ProviderTokens
-from doorward.authserver.upstream.sealed_tokens import seal_tokens, unseal_tokens
+from doorward.authserver.upstream.sessions.sealed_tokens import seal_tokens, unseal_tokens
 from doorward.net import Clock
 
 # How long the provider has for its answer.

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from doorward.authserver.settings.admission import ProviderAccount
-from doorward.authserver.upstream.id_token import LONGEST_SUBJECT
+from doorward.authserver.upstream.id_tokens.id_token import LONGEST_SUBJECT
 from doorward.authserver.upstream.refusals import ProviderAnswerRefused
 from doorward.authserver.users.email_address import is_email_address
 from doorward.idp.sign_in import ProviderSignIn

@@ -11,7 +11,7 @@ from sqlalchemy import Column, Delete, Table, bindparam, delete, select, tuple_
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.settings.lifetimes import LONGEST_GRACE
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.revoked_tokens import LATE
+from doorward.authserver.store.rows.revoked_tokens import LATE
 from doorward.authserver.store.schema import (
     connect_links,
     ended_provider_tokens,

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.authserver.store.connection import Connection, Rows
-from doorward.authserver.store.revoked_tokens import add_revoked_tokens
+from doorward.authserver.store.rows.revoked_tokens import add_revoked_tokens
 from doorward.authserver.store.schema import grants
 from doorward.wire.oauth.redirect_uri import without_port
 

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.store import deadline
 from doorward.authserver.store.connection import Rows, Work
-from doorward.authserver.store.postgresql_hosts import (
+from doorward.authserver.store.postgresql.hosts import (
     Connector,
     NotReplicated,
     is_rolled_back,

@@ -17,7 +17,7 @@ from doorward.authserver.authorize.consent import (
 from doorward.authserver.authorize.response import refuse_transaction
 from doorward.authserver.authorize.sign_in import ask_to_sign_in, signed_in_session
 from doorward.authserver.clients.registry import Client
-from doorward.authserver.endpoints.sign_in import read_form
+from doorward.authserver.endpoints.browser.sign_in import read_form
 from doorward.authserver.grants.transactions import Transaction
 from doorward.authserver.openid.claims import required_scopes
 from doorward.authserver.refusals import AccessDenied, FormRefused, OAuthRefused

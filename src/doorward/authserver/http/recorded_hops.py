@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.responses import Response
 
-from doorward.authserver.responses import Handler
+from doorward.authserver.http.responses import Handler
 from doorward.net.client_address import address_key
 from doorward.net.clock import Clock
 from doorward.operations.story.attempts import Attempts

@@ -18,9 +18,9 @@ from doorward.authserver.authorize.sign_in import (
     signed_in_redirect,
 )
 from doorward.authserver.clients.registry import Client
-from doorward.authserver.endpoints.connect import ConnectEndpoint, connects
-from doorward.authserver.endpoints.provider_redirect import redirect_to_provider
-from doorward.authserver.endpoints.sign_in import read_form
+from doorward.authserver.endpoints.browser.connect import ConnectEndpoint, connects
+from doorward.authserver.endpoints.browser.provider_redirect import redirect_to_provider
+from doorward.authserver.endpoints.browser.sign_in import read_form
 from doorward.authserver.grants.authorization_request import AuthorizationRequest
 from doorward.authserver.grants.consents import client_digest
 from doorward.authserver.grants.transactions import Transaction
@@ -29,9 +29,9 @@ from doorward.authserver.refusals import AccessDenied, FormRefused, OAuthRefused
 from doorward.authserver.services import Services
 from doorward.authserver.settings.admission import ProviderAccount
 from doorward.authserver.upstream.callback_answer import read_callback
+from doorward.authserver.upstream.id_tokens.reauthentication import Reauthentication
 from doorward.authserver.upstream.logins import ProviderLogin
 from doorward.authserver.upstream.provider_client import CONSENT, ProviderClient
-from doorward.authserver.upstream.reauthentication import Reauthentication
 from doorward.authserver.upstream.refusals import (
     AccountNotAllowed,
     ProviderMisconfigured,

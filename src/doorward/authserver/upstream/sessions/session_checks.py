@@ -4,17 +4,17 @@ from sqlalchemy import select
 
 from doorward.authserver.settings.admission import ProviderAccount
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.ended_tokens import end_connections, end_provider_sessions
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.grants import has_active_grant
+from doorward.authserver.store.rows.ended_tokens import end_connections, end_provider_sessions
+from doorward.authserver.store.rows.grants import has_active_grant
 from doorward.authserver.store.schema import provider_connections, provider_sessions
-from doorward.authserver.upstream.accounts import ProviderAccounts
-from doorward.authserver.upstream.ended_tokens import EndedTokens
 from doorward.authserver.upstream.provider_client import ProviderClient
 from doorward.authserver.upstream.refusals import AccountNotAllowed, ProviderGrantEnded
 from doorward.authserver.upstream.responses import ProviderTokens
-from doorward.authserver.upstream.sessions import ProviderSession, ProviderSessions
-from doorward.authserver.upstream.shared_checks import Checked, SharedChecks
+from doorward.authserver.upstream.sessions.accounts import ProviderAccounts
+from doorward.authserver.upstream.sessions.ended_tokens import EndedTokens
+from doorward.authserver.upstream.sessions.sessions import ProviderSession, ProviderSessions
+from doorward.authserver.upstream.sessions.shared_checks import Checked, SharedChecks
 from doorward.net import Clock
 
 

@@ -1,0 +1,1 @@
+"""Endpoints that a person's browser visits: sign-in, consent, account and links."""

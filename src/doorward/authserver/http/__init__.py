@@ -1,0 +1,1 @@
+"""Responses, Host checks and routes that need no framework."""

@@ -1,0 +1,1 @@
+"""Rows that several folders read and write, and the clean-up of those that ended."""
