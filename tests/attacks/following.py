@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from doorward.net.exchange import exchange
-from doorward.net.messages import FetchRequest, FetchResponse
-from doorward.net.url import FetchUrl, read_target
+from doorward.net.http.exchange import exchange
+from doorward.net.http.messages import FetchRequest, FetchResponse
+from doorward.net.http.url import FetchUrl, read_target
 
 
 async def exchange_and_follow(

@@ -9,7 +9,7 @@ import pytest
 from doorward.client import ClientConfig, ClientRefused, SignInFailed
 from doorward.errors import DoorwardError
 from doorward.net import Fetcher
-from doorward.net.refusals import FetchFailed, FetchRefused
+from doorward.net.http.refusals import FetchFailed, FetchRefused
 from tests.attacks.attack import Defence, attack
 from tests.authserver.harness import challenge_of
 from tests.client.conftest import Open
@@ -163,9 +163,9 @@ async def test_the_url_does_not_tell_the_verifier(
     "The document at a public address redirects to an address inside the network, which is fetched.",
     "CVE-2026-54031",
     Defence(
-        "doorward.net.fetcher:Fetcher._answer",
+        "doorward.net.http.fetcher:Fetcher._answer",
         {
-            "from doorward.net.exchange import exchange": "from tests.attacks.following import"
+            "from doorward.net.http.exchange import exchange": "from tests.attacks.following import"
             " exchange_and_follow as exchange"
         },
     ),
@@ -189,7 +189,7 @@ async def test_a_redirect_leads_nowhere(tls: Contexts) -> bytes | None:
     "A registration names a URL for its keys whose host resolves to an address inside the network.",
     "CVE-2026-1180, CVE-2026-4874",
     Defence(
-        "doorward.net.connection:PinnedBackend._checked",
+        "doorward.net.http.connection:PinnedBackend._checked",
         {"not_unicast(addresses) if self._internal_too else not_public(addresses)": "[]"},
     ),
 )
@@ -234,7 +234,7 @@ async def test_no_header_chooses_who_gets_the_token() -> list[str]:
     "An application forwards all headers to the next server, which uses the caller's token in turn.",
     "MCP security best practices, token passthrough",
     Defence(
-        "doorward.gateway.credentials:sent_upstream",
+        "doorward.gateway.upstream.credentials:sent_upstream",
         {"dropped = _REQUEST[credentials]": "dropped = frozenset()"},
     ),
 )

@@ -4,8 +4,8 @@ import asyncio
 import json
 from typing import Any
 
-from doorward.net.messages import FetchResponse
-from doorward.net.refusals import FetchFailed
+from doorward.net.http.messages import FetchResponse
+from doorward.net.http.refusals import FetchFailed
 from tests.authserver.harness import CALLBACK
 
 URL = "https://app.example/oauth/client.json"

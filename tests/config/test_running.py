@@ -9,7 +9,7 @@ import pytest
 from doorward.config import load
 from doorward.config.service.serving import reload
 from doorward.errors import ConfigurationError
-from doorward.gateway.tool_pins import write_pins
+from doorward.gateway.tools.pins import write_pins
 from tests.config.served_configuration import (
     MCP,
     ORIGIN,

@@ -15,7 +15,7 @@ from doorward.doctor.probe.network import Network
 from doorward.doctor.probe.plan import Plan
 from doorward.doctor.probe.probe import Probe
 from doorward.doctor.walk import Examination, examine
-from doorward.net.refusals import FetchFailed
+from doorward.net.http.refusals import FetchFailed
 
 Handler = Callable[[httpx2.Request], httpx2.Response | Awaitable[httpx2.Response]]
 PUBLIC = "93.184.216.34"

@@ -12,7 +12,7 @@ from doorward import Guard, Identity, McpServer, Policy, Rule
 from doorward.config.service.parts import Lifespan
 from doorward.embedded import GuardWithSignIn, OwnUsers
 from doorward.gateway import Gateway, Route
-from doorward.gateway.shortened_lists import ShortenedLists
+from doorward.gateway.upstream.shortened_lists import ShortenedLists
 from doorward.guard import AuditEvent
 from doorward.integrations import fastmcp as with_fastmcp
 from doorward.integrations import mcp_sdk as with_sdk

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from doorward.gateway.accepted_tools import AcceptedTools
-from doorward.gateway.tool_definitions import MOST_TOOLS, digest
-from doorward.gateway.tool_pins import ToolPins
+from doorward.gateway.tools.accepted import AcceptedTools
+from doorward.gateway.tools.definitions import MOST_TOOLS, digest
+from doorward.gateway.tools.pins import ToolPins
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY, Envelope
 from tests.ledger import proves
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doorward.gateway.refusals import UpstreamBroken
-from doorward.gateway.shortened_lists import LARGEST_LIST, ShortenedLists
-from doorward.gateway.upstream import UpstreamResponse
+from doorward.gateway.upstream.exchange import UpstreamResponse
+from doorward.gateway.upstream.shortened_lists import LARGEST_LIST, ShortenedLists
 from doorward.identity import SCOPE_KEY, Identity
 from doorward.policy import Operation
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY

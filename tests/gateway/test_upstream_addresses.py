@@ -8,7 +8,7 @@ from doorward.config import load
 from doorward.errors import ConfigurationError
 from doorward.gateway import Route
 from doorward.gateway.refusals import UpstreamUnreachable
-from doorward.gateway.upstream import Upstream, UpstreamRequest
+from doorward.gateway.upstream.exchange import Upstream, UpstreamRequest
 from tests.ledger import proves
 from tests.net.tls_server import ok, saying, serving, to
 

@@ -9,8 +9,8 @@ import pytest
 from doorward.downstream.refusals import AccountNotConnected
 from doorward.errors import ConfigurationError
 from doorward.gateway import Gateway, Route
-from doorward.gateway.credentials import Credentials
-from doorward.gateway.upstream_identity import ASSERTION_TYPE, UpstreamIdentity
+from doorward.gateway.upstream.credentials import Credentials
+from doorward.gateway.upstream.identity import ASSERTION_TYPE, UpstreamIdentity
 from doorward.identity import SCOPE_KEY, Identity, reset_giving, set_giving
 from doorward.jose.private_key import PrivateKey
 from doorward.wire.asgi import Receive, Scope, Send

@@ -191,7 +191,7 @@ async def test_what_is_no_list_is_passed_on(
 async def test_a_list_without_end_is_not_kept(
     mint: TokenMint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("doorward.guard.described_tools.LONGEST", 100)
+    monkeypatch.setattr("doorward.guard.lists.described_tools.LONGEST", 100)
     pieces = [b'{"result":"', *[b"x" * 20] * 10]
     whole = await answer_of(Lists(JSON, pieces), mint)
     # Clients of ASGI in this process accept no answer without an end.

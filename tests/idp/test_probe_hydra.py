@@ -11,7 +11,7 @@ from doorward.idp.probe.discovery import look
 from doorward.idp.probe.measured import Measured
 from doorward.idp.probe.probe import probe
 from doorward.net import Fetcher
-from doorward.net.url import read_target
+from doorward.net.http.url import read_target
 from doorward.tokens import TrustedIssuer, Verifier
 from tests.idp import running_hydra
 from tests.idp.running_hydra import RunningHydra

@@ -17,7 +17,7 @@ from doorward.idp.probe.discovery import look
 from doorward.idp.probe.measured import Measured
 from doorward.idp.probe.probe import probe
 from doorward.net import Fetcher
-from doorward.net.url import read_target
+from doorward.net.http.url import read_target
 from tests.e2e.processes import started
 from tests.idp.listening import Application, listening
 

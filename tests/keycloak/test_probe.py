@@ -14,7 +14,7 @@ from doorward.idp.probe.discovery import look
 from doorward.idp.probe.measured import Measured
 from doorward.idp.probe.probe import probe
 from doorward.net import Fetcher
-from doorward.net.url import read_target
+from doorward.net.http.url import read_target
 from tests.keycloak.running import RunningKeycloak
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("keycloak")]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorward.net.addresses import is_public
+from doorward.net.http.addresses import is_public
 from tests.ledger import proves
 
 

@@ -11,7 +11,7 @@ import httpcore2
 import pytest
 
 from doorward.net import Fetcher, FetchFailed, FetchRefused
-from doorward.net.connection import PinnedBackend, _require_peer
+from doorward.net.http.connection import PinnedBackend, _require_peer
 from tests.ledger import proves
 from tests.net.tls_server import NAME, Answer, Place, authority, ok, saying, serving, to
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from doorward.net.refusals import FetchRefused
-from doorward.net.url import read_target
+from doorward.net.http.refusals import FetchRefused
+from doorward.net.http.url import read_target
 from tests.ledger import proves
 
 

@@ -18,7 +18,7 @@ from doorward.authserver import (
 from doorward.demo.app import Demo, DemoSettings
 from doorward.demo.users import DEMO_USERS
 from doorward.embedded import GuardWithSignIn, OwnUsers
-from doorward.net.fetcher import Fetcher
+from doorward.net.http.fetcher import Fetcher
 from doorward.policy import Policy
 from doorward.testing import (
     PERSONAS,

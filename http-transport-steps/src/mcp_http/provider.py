@@ -15,8 +15,8 @@ from doorward.errors import ConfigurationError
 from doorward.gateway.env_file import read_environment
 from doorward.idp import find
 from doorward.net import Fetcher, FetchFailed, FetchRequest
-from doorward.net.certificates import certificate_problem
-from doorward.net.url import read_target
+from doorward.net.http.certificates import certificate_problem
+from doorward.net.http.url import read_target
 from doorward.serving import listen, serve
 from doorward.tokens import TokenProfile, TrustedIssuer
 from doorward.wire.oauth.server_metadata import metadata_urls

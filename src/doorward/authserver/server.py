@@ -78,8 +78,8 @@ from doorward.authserver.users.sessions import Sessions
 from doorward.authserver.users.users import Users
 from doorward.downstream.provider_token import InProcessToken
 from doorward.net.clock import Clock
-from doorward.net.fetcher import DocumentFetcher, Fetcher
-from doorward.net.url import host_ports_of
+from doorward.net.http.fetcher import DocumentFetcher, Fetcher
+from doorward.net.http.url import host_ports_of
 from doorward.operations.story.attempts import Attempts
 from doorward.tokens import LocalKeys, TrustedIssuer
 

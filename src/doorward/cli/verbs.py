@@ -101,26 +101,26 @@ VERBS = (
     ),
     Verb(
         "who-can",
-        "doorward.cli.server.who_can:who_can",
+        "doorward.cli.policy.who_can:who_can",
         "Show which scopes and roles each tool, prompt and resource needs.",
         PROTECT,
     ),
     Verb(
         "why",
-        "doorward.cli.server.why:why",
+        "doorward.cli.policy.why:why",
         "Explain why a caller may or may not use a tool.",
         PROTECT,
     ),
-    Verb("pins", "doorward.cli.server.pins", "Review and accept the tools of a server.", PROTECT),
-    Verb("pins list", "doorward.cli.server.pins:list_pins", "List the accepted tools."),
+    Verb("pins", "doorward.cli.policy.pins", "Review and accept the tools of a server.", PROTECT),
+    Verb("pins list", "doorward.cli.policy.pins:list_pins", "List the accepted tools."),
     Verb(
         "pins diff",
-        "doorward.cli.server.pins:diff",
+        "doorward.cli.policy.pins:diff",
         "Show how the tools of a server differ from the accepted ones.",
     ),
     Verb(
         "pins accept",
-        "doorward.cli.server.pins:accept",
+        "doorward.cli.policy.pins:accept",
         "Accept the tools of a server as they are now.",
     ),
     Verb(

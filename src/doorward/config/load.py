@@ -19,7 +19,7 @@ from doorward.config.settings import (
 )
 from doorward.errors import ConfigurationError
 from doorward.gateway.routes import require_address
-from doorward.gateway.tool_pins import ToolPins, read_pins
+from doorward.gateway.tools.pins import ToolPins, read_pins
 from doorward.tokens import LocalKeys, TrustedIssuer
 
 _LISTEN = ("127.0.0.1", 8000)

@@ -12,8 +12,8 @@ from doorward.config.operations import AuditSettings, LogSettings, OperationsSet
 from doorward.downstream import TokenExchange
 from doorward.errors import ConfigurationError
 from doorward.gateway.stdio.settings import StdioCommand, StdioLimits
-from doorward.gateway.tool_pins import ToolPins
-from doorward.gateway.upstream_identity import SUBJECT_AND_ISSUER, UpstreamIdentity
+from doorward.gateway.tools.pins import ToolPins
+from doorward.gateway.upstream.identity import SUBJECT_AND_ISSUER, UpstreamIdentity
 from doorward.guard import Guard
 from doorward.guard.issuers import Issuer, IssuerOptions, trusted
 from doorward.jose.private_key import PrivateKey

@@ -11,8 +11,8 @@ from doorward.config import load
 from doorward.doctor.evidence.inside import InsideView
 from doorward.errors import ConfigurationError
 from doorward.net import Fetcher
-from doorward.net.refusals import FetchFailed
-from doorward.net.url import host_ports_of
+from doorward.net.http.refusals import FetchFailed
+from doorward.net.http.url import host_ports_of
 from doorward.operations.story.as_json import from_json
 from doorward.operations.story.endpoint import DOCUMENT
 from doorward.operations.story.hop import Attempt

@@ -16,7 +16,7 @@ from doorward.errors import ConfigurationError
 from doorward.identity import Identity
 from doorward.net import Clock, Expiring, Fetcher, SingleFlightCache
 from doorward.net.circuit_breaker import CircuitBreaker
-from doorward.net.url import host_ports_of
+from doorward.net.http.url import host_ports_of
 
 # A token that is about to expire is not returned: it could expire on the way. In seconds; for
 # short-lived tokens, a part of the lifetime.

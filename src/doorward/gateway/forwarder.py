@@ -12,15 +12,15 @@ from doorward.correlation_id import new_correlation_id
 from doorward.downstream.refusals import AccountNotConnected
 from doorward.errors import BadRequest, ConfigurationError, HttpError, NotPermitted
 from doorward.gateway import browsers
-from doorward.gateway.credentials import Credentials, sent_back, sent_upstream
-from doorward.gateway.document import read_document
 from doorward.gateway.headers import Header, request_headers, require_forwardable
-from doorward.gateway.mcp_response import require_mcp
 from doorward.gateway.refusals import METHODS, MethodNotForwarded
 from doorward.gateway.routes import Route, authority_of, find, require_origin
-from doorward.gateway.shortened_lists import ShortenedLists
-from doorward.gateway.upstream import Upstream, UpstreamRequest, UpstreamResponse
-from doorward.gateway.upstream_identity import UpstreamIdentity
+from doorward.gateway.upstream.credentials import Credentials, sent_back, sent_upstream
+from doorward.gateway.upstream.document import read_document
+from doorward.gateway.upstream.exchange import Upstream, UpstreamRequest, UpstreamResponse
+from doorward.gateway.upstream.identity import UpstreamIdentity
+from doorward.gateway.upstream.mcp_response import require_mcp
+from doorward.gateway.upstream.shortened_lists import ShortenedLists
 from doorward.guard.http.cors import is_preflight
 from doorward.guard.http.request_headers import RequestHeaders, read_headers
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY

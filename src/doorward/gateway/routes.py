@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from doorward.errors import ConfigurationError
 from doorward.gateway.refusals import AmbiguousPath, NotForwarded
-from doorward.net.addresses import not_unicast
+from doorward.net.http.addresses import not_unicast
 from doorward.wire.address import origin_of, split
 
 # Which web pages may read the response: those of any origin, those of the allowed origins, or those

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from doorward.errors import ConfigurationError
 from doorward.guard.audit import events as audit_log
-from doorward.guard.hide_refused import require_hideable
 from doorward.guard.hops import GuardHops
 from doorward.guard.http.mounts import close_other_paths
 from doorward.guard.http.paths import EndpointPaths
@@ -21,6 +20,7 @@ from doorward.guard.issuers import (
     registration_fixes_scopes,
     trusted,
 )
+from doorward.guard.lists.hide_refused import require_hideable
 from doorward.guard.middleware import CompanionApplication, GuardMiddleware, GuardSettings
 from doorward.guard.pipeline import Pipeline
 from doorward.guard.refusal_forms import RefusalForms

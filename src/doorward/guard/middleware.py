@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from doorward.correlation_id import SCOPE_KEY as CORRELATION_KEY
 from doorward.errors import ConfigurationError, MissingToken, RequestRefused, Unavailable
-from doorward.guard.described_tools import DescribedTools, lists_tools
 from doorward.guard.hops import GuardHops
 from doorward.guard.http import cors
 from doorward.guard.http.body import replay, require_json
 from doorward.guard.http.lifespan import run_lifespan
+from doorward.guard.http.methods import ALLOW, NOT_IN_MESSAGES, operation_of, without_body
 from doorward.guard.http.mounts import (
     close_other_paths,
     path_served,
@@ -21,9 +21,9 @@ from doorward.guard.http.mounts import (
 from doorward.guard.http.paths import EndpointPaths, Place
 from doorward.guard.http.response_stream import ResponseStream
 from doorward.guard.http.responses import INSIDE_KEY, Response, deliver
-from doorward.guard.http_methods import ALLOW, NOT_IN_MESSAGES, operation_of, without_body
+from doorward.guard.lists.described_tools import DescribedTools, lists_tools
+from doorward.guard.lists.public_lists import PublicLists
 from doorward.guard.pipeline import GuardedRequest, Pipeline
-from doorward.guard.public_lists import PublicLists
 from doorward.guard.refusals import MethodRefused, NothingHere, NotReady, PathRefused
 from doorward.guard.sessions import ADOPTED_KEY, SessionOwners
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY

@@ -1,9 +1,9 @@
 """Outbound HTTP that is safe against SSRF, single-flight caches, a circuit breaker, and the clock."""
 
 from doorward.net.clock import ALWAYS, NEVER, Clock, TimeRange
-from doorward.net.fetcher import Fetcher
-from doorward.net.messages import FetchRequest, FetchResponse
-from doorward.net.refusals import FetchFailed, FetchRefused, UnusableResponse
+from doorward.net.http.fetcher import Fetcher
+from doorward.net.http.messages import FetchRequest, FetchResponse
+from doorward.net.http.refusals import FetchFailed, FetchRefused, UnusableResponse
 from doorward.net.single_flight import Expiring, SingleFlight, SingleFlightCache
 
 __all__ = [

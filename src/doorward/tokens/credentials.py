@@ -10,7 +10,7 @@ from doorward.identity import Identity
 from doorward.jose.compact import MalformedJws, decode_segment, read_object
 from doorward.net import Clock, Fetcher
 from doorward.net.clock import LEEWAY
-from doorward.net.url import host_ports_of
+from doorward.net.http.url import host_ports_of
 from doorward.tokens.api_keys.key import PREFIX
 from doorward.tokens.api_keys.verifier import ApiKeys, ApiKeyVerifier
 from doorward.tokens.cache import VerifiedTokenCache

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from doorward.errors import DoorwardError
 from doorward.net import ALWAYS, NEVER, Clock, Fetcher, FetchFailed, SingleFlight, TimeRange
-from doorward.net.fetcher import DocumentFetcher
+from doorward.net.http.fetcher import DocumentFetcher
 from doorward.wire import address, strict_json
 from doorward.wire.oauth import server_metadata
 

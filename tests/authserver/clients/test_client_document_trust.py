@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from doorward.authserver.settings.lifetimes import Lifetimes
-from doorward.net.refusals import FetchFailed, FetchRefused
+from doorward.net.http.refusals import FetchFailed, FetchRefused
 from tests.authserver.browser import answer_in
 from tests.authserver.conftest import StartAuthServer, StoppedClock
 from tests.authserver.document_fetcher import URL, FakeDocumentFetcher

@@ -18,7 +18,7 @@ from doorward.errors import ConfigurationError
 from doorward.jose.algorithm_names import SUPPORTED
 from doorward.jose.private_key import PrivateKey
 from doorward.net.client_authentication import CLIENT_AUTH_METHODS, ClientCredential
-from doorward.net.refusals import FetchFailed
+from doorward.net.http.refusals import FetchFailed
 from tests.authserver.conftest import StartAuthServer, StoppedClock
 from tests.authserver.document_fetcher import URL, FakeDocumentFetcher
 from tests.authserver.harness import (

@@ -17,7 +17,7 @@ from doorward.jose.compact import JwsHeader, MalformedJws, read_header, split_jw
 from doorward.jose.key_set import KeySet
 from doorward.jose.public_key import Key
 from doorward.net.clock import LEEWAY, Clock
-from doorward.net.fetcher import DocumentFetcher
+from doorward.net.http.fetcher import DocumentFetcher
 from doorward.tokens.jwt.remote_keys import RemoteKeys
 from doorward.wire.oauth.client_metadata import ClientMetadata
 

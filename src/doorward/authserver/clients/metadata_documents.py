@@ -7,8 +7,8 @@ from doorward.authserver.client_keys import require_usable_keys
 from doorward.authserver.refusals import ClientDocumentUnavailable
 from doorward.authserver.settings.authorization_server import AuthServerSettings
 from doorward.net.clock import Clock
-from doorward.net.fetcher import DocumentFetcher
-from doorward.net.refusals import FetchFailed
+from doorward.net.http.fetcher import DocumentFetcher
+from doorward.net.http.refusals import FetchFailed
 from doorward.net.single_flight import Expiring, SingleFlightCache
 from doorward.wire.address import origin_of
 from doorward.wire.oauth.client_metadata import (

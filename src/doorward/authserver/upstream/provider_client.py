@@ -33,7 +33,7 @@ from doorward.net import (
     SingleFlightCache,
 )
 from doorward.net.client_authentication import CLIENT_AUTH_METHODS, ClientCredential
-from doorward.net.refusals import FetchFailed, FetchRefused
+from doorward.net.http.refusals import FetchFailed, FetchRefused
 from doorward.operations.observation import observed
 from doorward.operations.story.notes import provider_call
 from doorward.tokens.endpoint_discovery import fetch_metadata, reachable_url

@@ -17,7 +17,7 @@ from doorward.idp.probe.discovery import look
 from doorward.idp.probe.probe import probe as measure
 from doorward.idp.rendering import preset_document
 from doorward.net import Fetcher
-from doorward.net.url import read_target
+from doorward.net.http.url import read_target
 from doorward.wire.address import require_issuer
 
 EPILOG = examples(

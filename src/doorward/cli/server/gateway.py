@@ -17,8 +17,8 @@ from doorward.errors import ConfigurationError
 from doorward.gateway import Gateway, Route, realm_routes
 from doorward.gateway.env_file import Environment, read_environment
 from doorward.net import Fetcher, FetchFailed, FetchRequest
-from doorward.net.certificates import certificate_problem
-from doorward.net.url import read_target
+from doorward.net.http.certificates import certificate_problem
+from doorward.net.http.url import read_target
 from doorward.serving import listen, new_event_loop, serve
 
 EPILOG = examples(

@@ -9,11 +9,11 @@ import anyio
 import httpx2
 
 from doorward.client.refusals import DiscoveryFailed, Unreachable, untrusted_certificate
-from doorward.net.addresses import is_internal, not_public
-from doorward.net.certificates import certificate_problem
-from doorward.net.refusals import FetchFailed, FetchRefused
-from doorward.net.resolver import resolve
-from doorward.net.url import FetchUrl, read_target
+from doorward.net.http.addresses import is_internal, not_public
+from doorward.net.http.certificates import certificate_problem
+from doorward.net.http.refusals import FetchFailed, FetchRefused
+from doorward.net.http.resolver import resolve
+from doorward.net.http.url import FetchUrl, read_target
 from doorward.wire import address
 
 MAX_URL_LENGTH = 16 * 1024

@@ -17,7 +17,7 @@ from doorward.config.load import load
 from doorward.config.settings import Configuration
 from doorward.errors import ConfigurationError
 from doorward.net import Clock, Fetcher
-from doorward.net.url import read_target
+from doorward.net.http.url import read_target
 from doorward.private_file import Exposed, read_private
 from doorward.wire.shell_command import shell_command
 

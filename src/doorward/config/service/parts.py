@@ -12,10 +12,10 @@ from doorward.config.service.routing import Site
 from doorward.config.settings import EXCHANGED, McpServerSettings
 from doorward.errors import ConfigurationError
 from doorward.gateway import Gateway, Route
-from doorward.gateway.accepted_tools import AcceptedTools
-from doorward.gateway.shortened_lists import Permits, ShortenedLists
 from doorward.gateway.stdio import StdioServer
-from doorward.gateway.upstream_identity import ASSERTION_TYPE
+from doorward.gateway.tools.accepted import AcceptedTools
+from doorward.gateway.upstream.identity import ASSERTION_TYPE
+from doorward.gateway.upstream.shortened_lists import Permits, ShortenedLists
 from doorward.guard import Guard
 from doorward.guard.http.paths import EndpointPaths
 from doorward.identity import Identity

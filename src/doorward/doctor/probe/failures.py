@@ -6,7 +6,7 @@ import httpx2
 
 from doorward.client.refusals import DiscoveryFailed, ProtocolBroken
 from doorward.doctor.evidence.exchange import Failure, FailureKind
-from doorward.net.certificates import certificate_problem
+from doorward.net.http.certificates import certificate_problem
 
 
 def failure_of(error: BaseException) -> Failure:

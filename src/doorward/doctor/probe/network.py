@@ -7,7 +7,7 @@ import anyio
 import httpx2
 
 from doorward.client.http.url_policy import PinnedTransport, UrlPolicy
-from doorward.net.resolver import Resolver, resolve
+from doorward.net.http.resolver import Resolver, resolve
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from doorward.net import Fetcher, FetchFailed, FetchRequest
-from doorward.net.certificates import certificate_problem
+from doorward.net.http.certificates import certificate_problem
 from doorward.wire import address, strict_json
 from doorward.wire.oauth.server_metadata import OAUTH, OPENID
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from doorward.idp.clients import CLIENTS
 from doorward.jose.private_key import PrivateKey
-from doorward.net.messages import FetchResponse
-from doorward.net.refusals import FetchFailed
+from doorward.net.http.messages import FetchResponse
+from doorward.net.http.refusals import FetchFailed
 
 
 class ClientDocuments:

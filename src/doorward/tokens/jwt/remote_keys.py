@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from doorward.errors import KeysUnavailable, UnknownKey
 from doorward.net import NEVER, Clock, FetchFailed, SingleFlight, TimeRange
-from doorward.net.fetcher import DocumentFetcher
+from doorward.net.http.fetcher import DocumentFetcher
 from doorward.operations.observation import observed
 from doorward.tokens.jwt.token_bucket import TokenBucket
 from doorward.wire import strict_json

@@ -16,7 +16,7 @@ from doorward.identity import Identity
 from doorward.jose.compact import JwsHeader, MalformedJws, read_header, read_object, split_jws
 from doorward.net import Clock, Fetcher
 from doorward.net.clock import LEEWAY
-from doorward.net.url import host_ports_of
+from doorward.net.http.url import host_ports_of
 from doorward.tokens.cache import VerifiedTokenCache
 from doorward.tokens.jwt.checks import Expected, PresentedToken, admit
 from doorward.tokens.jwt.discovered_keys import DiscoveredKeys

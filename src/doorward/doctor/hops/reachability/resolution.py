@@ -9,8 +9,8 @@ from doorward.doctor.evidence.evidence import Evidence, Resolution
 from doorward.doctor.evidence.exchange import Failure
 from doorward.doctor.hops.hop import Hop
 from doorward.doctor.probe.probe import Probe
-from doorward.net.addresses import not_public
-from doorward.net.refusals import FetchFailed
+from doorward.net.http.addresses import not_public
+from doorward.net.http.refusals import FetchFailed
 from doorward.wire import address
 
 _SECONDS = 10.0

@@ -5,9 +5,9 @@ from ipaddress import ip_address
 
 import httpcore2
 
-from doorward.net.addresses import not_public, not_unicast
-from doorward.net.refusals import FetchFailed, FetchRefused
-from doorward.net.resolver import Resolver
+from doorward.net.http.addresses import not_public, not_unicast
+from doorward.net.http.refusals import FetchFailed, FetchRefused
+from doorward.net.http.resolver import Resolver
 
 
 class PinnedBackend(httpcore2.AsyncNetworkBackend):

@@ -4,10 +4,10 @@ import asyncio
 import ssl
 from typing import Protocol
 
-from doorward.net.messages import FetchRequest, FetchResponse
-from doorward.net.refusals import FetchFailed, FetchRefused
-from doorward.net.resolver import Resolver, resolve
-from doorward.net.url import read_target
+from doorward.net.http.messages import FetchRequest, FetchResponse
+from doorward.net.http.refusals import FetchFailed, FetchRefused
+from doorward.net.http.resolver import Resolver, resolve
+from doorward.net.http.url import read_target
 
 
 class DocumentFetcher(Protocol):
@@ -91,7 +91,7 @@ class Fetcher:
             async with asyncio.timeout(timeout), self._slots:
                 await self._ensure_loaded(secure=target.scheme == "https")
                 # Imported by _ensure_loaded, beside the event loop.
-                from doorward.net.exchange import exchange
+                from doorward.net.http.exchange import exchange
 
                 return await exchange(
                     target,
@@ -115,7 +115,7 @@ class Fetcher:
             await asyncio.to_thread(self._load, secure=secure)
 
     def _load(self, *, secure: bool) -> None:
-        import doorward.net.exchange  # noqa: F401 - loads it
+        import doorward.net.http.exchange  # noqa: F401 - loads it
 
         if secure and self._tls is None:
             self._tls = ssl.create_default_context()

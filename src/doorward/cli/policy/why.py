@@ -11,9 +11,9 @@ from doorward.cli.client.tool_arguments import parse_arguments
 from doorward.cli.exit_codes import ExitCode
 from doorward.cli.options import AsJson, examples
 from doorward.cli.output import Output
+from doorward.cli.policy.target import load
 from doorward.cli.problems import UsageProblem
 from doorward.cli.running import fail
-from doorward.cli.server.target import load
 from doorward.errors import DoorwardError, MalformedToken, RequestRefused
 from doorward.identity import Identity
 from doorward.integrations.effective_policy import effective_policy_of

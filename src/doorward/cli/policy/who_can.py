@@ -8,8 +8,8 @@ import typer
 from doorward.cli.exit_codes import ExitCode
 from doorward.cli.options import AsJson, examples
 from doorward.cli.output import Output
+from doorward.cli.policy.target import Target, load
 from doorward.cli.running import fail
-from doorward.cli.server.target import Target, load
 from doorward.errors import DoorwardError
 from doorward.integrations.effective_policy import effective_policy_of
 from doorward.policy.matrix import matrix_of

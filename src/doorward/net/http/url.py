@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from doorward.net.refusals import FetchRefused
+from doorward.net.http.refusals import FetchRefused
 from doorward.wire.address import split
 
 _PLAIN = re.compile(r"[\x21-\x7e]+")

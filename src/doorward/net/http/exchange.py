@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import httpcore2
 
-from doorward.net.certificates import certificate_problem
-from doorward.net.connection import PinnedBackend
-from doorward.net.messages import FetchRequest, FetchResponse
-from doorward.net.refusals import FetchFailed, UnusableResponse
-from doorward.net.resolver import Resolver
-from doorward.net.url import FetchUrl
+from doorward.net.http.certificates import certificate_problem
+from doorward.net.http.connection import PinnedBackend
+from doorward.net.http.messages import FetchRequest, FetchResponse
+from doorward.net.http.refusals import FetchFailed, UnusableResponse
+from doorward.net.http.resolver import Resolver
+from doorward.net.http.url import FetchUrl
 
 _MAX_AGE = re.compile(r'(?:^|[,\s])(?:s-maxage|max-age)="?([0-9]{1,10})"?', re.IGNORECASE)
 _NOT_CACHEABLE = re.compile(r"(?:^|[,\s])(?:no-store|no-cache)(?:$|[,\s=])", re.IGNORECASE)

@@ -7,7 +7,7 @@ import msgspec
 
 from doorward.gateway.headers import Header
 from doorward.gateway.refusals import UpstreamBroken
-from doorward.gateway.upstream import UpstreamResponse
+from doorward.gateway.upstream.exchange import UpstreamResponse
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity
 from doorward.policy import Operation

@@ -6,9 +6,9 @@ from typing import Any
 
 from doorward.correlation_id import SCOPE_KEY as CORRELATION_KEY
 from doorward.gateway.refusals import ToolNotAccepted, UpstreamBroken
-from doorward.gateway.tool_definitions import unusable
-from doorward.gateway.tool_pins import ToolPins
-from doorward.guard.public_lists import LONGEST, body_kind, uncompressed, with_length
+from doorward.gateway.tools.definitions import unusable
+from doorward.gateway.tools.pins import ToolPins
+from doorward.guard.lists.public_lists import LONGEST, body_kind, uncompressed, with_length
 from doorward.wire.asgi import ASGIApp, Message, Receive, Scope, Send
 from doorward.wire.error_response import jsonrpc_body
 from doorward.wire.event_stream import EventRewriter

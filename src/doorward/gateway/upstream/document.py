@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from doorward.gateway.headers import Header
 from doorward.gateway.refusals import ForeignIssuer, MethodNotForwarded, UpstreamBroken
-from doorward.gateway.upstream import Upstream, UpstreamRequest, UpstreamResponse
+from doorward.gateway.upstream.exchange import Upstream, UpstreamRequest, UpstreamResponse
 from doorward.wire.strict_json import NotStrictJson, parse_object
 
 _MAX_BYTES = 256 * 1024

@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from doorward.guard.http.request_headers import RequestHeaders
 from doorward.guard.http.responses import Response, deliver
-from doorward.guard.public_lists import LONGEST, body_kind, uncompressed, with_length
+from doorward.guard.lists.public_lists import LONGEST, body_kind, uncompressed, with_length
 from doorward.guard.refusals import ListNotReadable
 from doorward.guard.scopes import needs_of
 from doorward.policy import Operation, Policy

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 
-from doorward.net.refusals import FetchFailed
+from doorward.net.http.refusals import FetchFailed
 
 # The addresses of a host, in the order in which to try them.
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]

@@ -33,7 +33,7 @@ def list_pins(
     output = Output(as_json=as_json)
 
     async def work() -> None:
-        from doorward.gateway.tool_definitions import digest
+        from doorward.gateway.tools.definitions import digest
 
         settings = _server(file, server)
         pins = settings.accepted_tools.tools
@@ -92,7 +92,7 @@ def accept(
     output = Output(as_json=as_json)
 
     async def work() -> None:
-        from doorward.gateway.tool_pins import write_pins
+        from doorward.gateway.tools.pins import write_pins
 
         settings = _server(file, server)
         found = await _tools(settings)
@@ -139,9 +139,9 @@ async def _tools(settings: Any) -> dict[str, Any]:
     """Return the tools of the server that clients may see, by name."""
     from doorward.config.checks import mcp_check, stdio_check
     from doorward.gateway.stdio.refusals import StdioServerRefusal
-    from doorward.gateway.tool_definitions import unusable
+    from doorward.gateway.tools.definitions import unusable
     from doorward.net import Fetcher, FetchFailed
-    from doorward.net.url import read_target
+    from doorward.net.http.url import read_target
 
     try:
         if settings.stdio is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from doorward.net.url import FetchUrl
+from doorward.net.http.url import FetchUrl
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from doorward.errors import ConfigurationError
-from doorward.gateway.tool_definitions import digest, resembling
+from doorward.gateway.tools.definitions import digest, resembling
 from doorward.wire.strict_json import NotStrictJson, parse_object
 
 FORMAT = "doorward tools 1"

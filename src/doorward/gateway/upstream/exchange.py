@@ -10,9 +10,9 @@ import httpcore2
 
 from doorward.gateway.headers import Header, response_headers
 from doorward.gateway.refusals import UpstreamBroken, UpstreamSlow, UpstreamUnreachable
-from doorward.net.connection import PinnedBackend
-from doorward.net.refusals import FetchFailed
-from doorward.net.resolver import Resolver, resolve
+from doorward.net.http.connection import PinnedBackend
+from doorward.net.http.refusals import FetchFailed
+from doorward.net.http.resolver import Resolver, resolve
 
 _CONNECT_TIMEOUT = 5.0
 

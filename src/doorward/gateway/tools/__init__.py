@@ -1,0 +1,1 @@
+"""Tools that an operator accepted, held against what a server lists now."""

@@ -1,0 +1,1 @@
+"""Lists as a caller may see them: tools of the public, descriptions, refused ones hidden."""

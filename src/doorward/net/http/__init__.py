@@ -1,0 +1,1 @@
+"""One guarded HTTP exchange: the URL, the addresses behind its name, TLS, and limits."""
