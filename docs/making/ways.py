@@ -66,8 +66,16 @@ WAYS: Mapping[str, Sequence[Call]] = {
             "authserver/endpoints/browser/password_attempts",
             "user_with_password",
         ),
-        Call("authserver/endpoints/browser/password_attempts", "authserver/users/users", "authenticate"),
-        Call("authserver/endpoints/browser/sign_in", "authserver/authorize/sign_in", "complete_sign_in"),
+        Call(
+            "authserver/endpoints/browser/password_attempts",
+            "authserver/users/users",
+            "authenticate",
+        ),
+        Call(
+            "authserver/endpoints/browser/sign_in",
+            "authserver/authorize/sign_in",
+            "complete_sign_in",
+        ),
         Call(
             "authserver/endpoints/browser/consent",
             _CONSENT,

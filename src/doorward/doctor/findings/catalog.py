@@ -1,8 +1,15 @@
 """All findings by code."""
 
 from doorward.doctor.findings import inside
-from doorward.doctor.findings.authorization import authorize, client_settings, clients, registration
-from doorward.doctor.findings.calls import given_token, signed_in
+from doorward.doctor.findings.authorization import (
+    authorize,
+    client_settings,
+    clients,
+    registration,
+    sign_in,
+    token,
+)
+from doorward.doctor.findings.calls import calls, given_token, refresh, step_up, token_contents
 from doorward.doctor.findings.finding import Finding
 from doorward.doctor.findings.metadata import issuer, issuer_abilities, keys, resource_metadata
 from doorward.doctor.findings.reachability import (
@@ -27,7 +34,12 @@ _TABLES = (
     keys.FINDINGS,
     registration.FINDINGS,
     authorize.FINDINGS,
-    signed_in.FINDINGS,
+    sign_in.FINDINGS,
+    token.FINDINGS,
+    token_contents.FINDINGS,
+    calls.FINDINGS,
+    step_up.FINDINGS,
+    refresh.FINDINGS,
     inside.FINDINGS,
     given_token.FINDINGS,
     client_settings.FINDINGS,

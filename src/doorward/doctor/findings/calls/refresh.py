@@ -1,0 +1,103 @@
+"""Findings of refreshing a token, and of one that expired."""
+
+from doorward.doctor.findings.finding import Blame, Finding, Severity
+
+FINDINGS = (
+    Finding(
+        code="no-refresh-token",
+        hop="refresh",
+        blame=Blame.ISSUER,
+        severity=Severity.NOTE,
+        title="The issuer gives no refresh token: users sign in again every {minutes} minutes.",
+        cause="It gives one only for a scope or a parameter that MCP clients do not send.",
+        fix="Give refresh tokens to this client, or list offline_access in scopes_supported.",
+        fixes={
+            "google": "Google wants access_type=offline, which MCP clients do not send. Put an "
+            "authorization server in front.",
+            "keycloak": "Allow the client the scope offline_access, and list it.",
+            "auth0": "Turn on Allow Offline Access for the API.",
+        },
+        threads=("PrefectHQ/fastmcp#2435", "anthropics/claude-code#5706"),
+    ),
+    Finding(
+        code="refresh-refused",
+        hop="refresh",
+        blame=Blame.ISSUER,
+        severity=Severity.SOME,
+        title="The issuer refuses a refresh right after the sign-in ({answer}).",
+        cause="Users must sign in again when the first token expires.",
+        fix="Find the request in the issuer's log.",
+        seen_as=("Have to sign in again every hour",),
+        threads=("anthropics/claude-code#82513",),
+        specs=("RFC 6749 §6",),
+    ),
+    Finding(
+        code="refreshed-token-refused",
+        hop="refresh",
+        blame=Blame.SERVER,
+        severity=Severity.SOME,
+        title="The server refuses the token after a refresh ({answer}).",
+        cause="The first token was accepted. The new one differs in audience or scopes, or the server "
+        "knows only the first.",
+        fix="Compare both tokens in the server's log.",
+        follows=("session-bound-to-token",),
+    ),
+    Finding(
+        code="session-bound-to-token",
+        hop="refresh",
+        blame=Blame.SERVER,
+        severity=Severity.SOME,
+        title="The session ends when the token is refreshed ({answer}).",
+        cause="The server ties the session to the token's text instead of to its user and client.",
+        fix="Compare issuer, subject and client of the token with those of the session.",
+        follows=("session-lost",),
+        threads=("stacklok/toolhive#5306",),
+    ),
+    Finding(
+        code="refresh-race",
+        hop="refresh",
+        blame=Blame.ISSUER,
+        severity=Severity.NOTE,
+        title="Of two refreshes at once, one is refused.",
+        cause="The issuer uses a refresh token once, without a grace period. Two windows of one client "
+        "sign each other out.",
+        fix="Accept a used refresh token again for some seconds.",
+        fixes={
+            "auth0": "Set a Rotation Overlap Period.",
+            "okta": "Set a grace period for token rotation.",
+            "keycloak": "Set Refresh Token Max Reuse above 0, or turn off Revoke Refresh Token.",
+        },
+        threads=("PrefectHQ/fastmcp#5037", "anthropics/claude-ai-mcp#228"),
+    ),
+    Finding(
+        code="expired-token-accepted",
+        hop="expiry",
+        blame=Blame.SERVER,
+        severity=Severity.SOME,
+        title="The server accepts a token that has expired.",
+        cause="The server does not check exp.",
+        fix="Refuse tokens after exp, with a leeway of a minute at most.",
+        specs=("RFC 9068 §4",),
+    ),
+    Finding(
+        code="expired-token-status",
+        hop="expiry",
+        blame=Blame.SERVER,
+        severity=Severity.SOME,
+        title="An expired token gets {answer} instead of 401.",
+        cause="Clients refresh after a 401 only.",
+        fix='Answer 401 with error="invalid_token".',
+        seen_as=("Have to sign in again every hour",),
+        specs=("RFC 6750 §3.1",),
+    ),
+    Finding(
+        code="refresh-after-expiry-refused",
+        hop="expiry",
+        blame=Blame.ISSUER,
+        severity=Severity.SOME,
+        title="The issuer refuses the refresh after the token has expired ({answer}).",
+        cause="The refresh token ends with the access token, so users sign in each time.",
+        fix="Give refresh tokens a longer lifetime than access tokens.",
+        seen_as=("Have to sign in again every hour",),
+    ),
+)
