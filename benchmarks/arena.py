@@ -19,7 +19,7 @@ import psutil
 
 from benchmarks.calls import Call, call_add
 from benchmarks.load import Job, Tally, serve_jobs
-from benchmarks.machine import cores
+from benchmarks.machine import cores, cpu_seconds
 from benchmarks.servers import Contender
 
 START_LIMIT = 30.0
@@ -37,8 +37,7 @@ class Running(NamedTuple):
     @property
     def cpu(self) -> float:
         """Return the user and system seconds it has used so far."""
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
+        return cpu_seconds(self.process)
 
 
 class Turn(NamedTuple):

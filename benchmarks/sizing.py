@@ -18,7 +18,7 @@ import psutil
 from sqlalchemy import text
 
 from benchmarks.issuers.doorward_issuer import _METADATA, _codes, _settings
-from benchmarks.issuers.seed import CALLBACK, RESOURCE, SCOPE, VERIFIER
+from benchmarks.issuers.seed import CALLBACK, RESOURCE, SCOPE
 from doorward.authserver import AuthorizationServer
 
 COUNT = 2_000
@@ -55,7 +55,7 @@ async def measure(database_url: str) -> None:
         await work()
         print(f"{what}: {(await size(server) - before) / COUNT:.0f} bytes each", flush=True)
 
-    codes: list[str] = []
+    codes: list[tuple[str, str]] = []
     tokens: list[str] = []
     user = await server.users.add("alice", None, SCOPE.split(), (), "Alice")
     client, _ = await server.services.clients.register(_METADATA)
@@ -70,12 +70,12 @@ async def measure(database_url: str) -> None:
         # Each hundred in one transaction, which may take five seconds.
         for _ in range(COUNT // 100):
             codes.extend(await _codes(server, user, client, 100))
-        for code in codes:
+        for code, verifier in codes:
             fields = {
                 "grant_type": "authorization_code",
                 "client_id": client.client_id,
                 "code": code,
-                "code_verifier": VERIFIER,
+                "code_verifier": verifier,
                 "redirect_uri": CALLBACK,
                 "resource": RESOURCE,
             }

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import psutil
 
 from benchmarks.calls import Call, call_add
-from benchmarks.machine import cores
+from benchmarks.machine import cores, cpu_seconds
 from doorward.tokens import new_api_key
 from doorward.tokens.api_keys.key_file import write_keys
 
@@ -46,7 +46,7 @@ class Proxy(NamedTuple):
     def cpu(self) -> float:
         """Seconds that it and its children have used."""
         every = [self.process, *self.process.children(recursive=True)]
-        return sum(sum(one.cpu_times()[:2]) for one in every)
+        return sum(cpu_seconds(one) for one in every)
 
     @property
     def memory(self) -> int:

@@ -18,7 +18,7 @@ from tests.postgresql.cluster import Cluster, programs
 
 from benchmarks.issuers.load import Exchange, Tally, play
 from benchmarks.issuers.seed import CHALLENGE, Seed
-from benchmarks.machine import cores
+from benchmarks.machine import cores, cpu_seconds
 
 _HERE = Path(__file__).parent
 LIBRARY = _HERE.parents[1] / "tests/clients/node_modules/oidc-provider/lib/index.js"
@@ -68,8 +68,7 @@ class Running:
 
     def cpu(self) -> float:
         """Return the user and system seconds that its processes have used."""
-        times = [one.cpu_times() for one in (self.process, *self.process.children())]
-        return float(sum(one.user + one.system for one in times))
+        return sum(cpu_seconds(one) for one in (self.process, *self.process.children()))
 
     def turn(self, exchanges: Sequence[Exchange]) -> tuple[Tally, float]:
         """

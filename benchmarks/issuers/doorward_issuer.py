@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import secrets
 import socket
 import sys
 import time
@@ -12,7 +13,6 @@ from sqlalchemy import update
 
 from benchmarks.issuers.seed import (
     CALLBACK,
-    CHALLENGE,
     ISSUER,
     RESOURCE,
     RESOURCE_SERVER,
@@ -38,6 +38,7 @@ from doorward.config.operations import AuditSettings, LogSettings
 from doorward.config.service.events import EventLog
 from doorward.serving import new_event_loop, serve
 from doorward.wire.oauth.client_metadata import ClientMetadata
+from doorward.wire.oauth.pkce import challenge_of
 
 _METADATA = ClientMetadata(
     redirect_uris=(CALLBACK,),
@@ -57,10 +58,12 @@ async def run(descriptor: int, folder: Path, database_url: str, count: int) -> N
         scopes = SCOPE.split()
         user = await server.users.add("alice", None, scopes, (), "Alice")
         client, _ = await server.services.clients.register(_METADATA)
-        codes = await _codes(server, user, client, count)
+        redeemable = await _codes(server, user, client, count)
         session = await server.services.sessions.create(user, None)
         cookie = f"{server.services.cookies.session_name}={session}"
-        Seed(client_id=client.client_id, codes=codes, cookies=cookie).write(folder / "seed.json")
+        codes, verifiers = zip(*redeemable, strict=True)
+        seed = Seed(client_id=client.client_id, codes=codes, verifiers=verifiers, cookies=cookie)
+        seed.write(folder / "seed.json")
         await serve(server.app, [socket.socket(fileno=descriptor)])
     finally:
         await server.aclose()
@@ -86,7 +89,10 @@ def _settings(database_url: str) -> AuthServerSettings:
     )
 
 
-async def _codes(server: AuthorizationServer, user: User, client: Client, count: int) -> list[str]:
+async def _codes(
+    server: AuthorizationServer, user: User, client: Client, count: int
+) -> list[tuple[str, str]]:
+    """Issue codes, each with a verifier of its own: no challenge is ever used again."""
     settings, now = server.settings, time.time()
     request = AuthorizationRequest(
         client_id=client.client_id,
@@ -94,10 +100,10 @@ async def _codes(server: AuthorizationServer, user: User, client: Client, count:
         state=None,
         resource=RESOURCE,
         scopes=tuple(SCOPE.split()),
-        challenge=CHALLENGE,
+        challenge="",
     )
 
-    async def some(connection: Connection, number: int) -> list[str]:
+    async def some(connection: Connection, number: int) -> list[tuple[str, str]]:
         made = []
         for _ in range(number):
             grant = await create_grant(
@@ -112,10 +118,12 @@ async def _codes(server: AuthorizationServer, user: User, client: Client, count:
                 browser=None,
                 now=now,
             )
-            made.append(await issue_code(connection, settings, request, grant, now))
+            verifier = secrets.token_urlsafe(32)
+            one = dataclasses.replace(request, challenge=challenge_of(verifier))
+            made.append((await issue_code(connection, settings, one, grant, now), verifier))
         return made
 
-    store, codes = server.services.store, list[str]()
+    store, codes = server.services.store, list[tuple[str, str]]()
     while len(codes) < count:
         # A transaction has a deadline, so that all of them would be too many for one.
         number = min(count - len(codes), 200)

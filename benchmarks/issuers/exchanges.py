@@ -2,19 +2,19 @@
 
 import json
 import re
+import secrets
 from base64 import b64encode
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from benchmarks.issuers.seed import (
     CALLBACK,
-    CHALLENGE,
     RESOURCE,
     RESOURCE_SERVER,
     RESOURCE_SERVER_SECRET,
     SCOPE,
-    VERIFIER,
 )
+from doorward.wire.oauth import pkce
 
 _HOST = "localhost:9000"
 _FORM = "application/x-www-form-urlencoded"
@@ -46,13 +46,13 @@ def get(path: str, **headers: str) -> bytes:
 class Codes:
     """Redeems one code after the other, and keeps the tokens."""
 
-    def __init__(self, client_id: str, codes: Iterator[str]) -> None:
+    def __init__(self, client_id: str, codes: Iterator[tuple[str, str]]) -> None:
         self._client_id, self._codes = client_id, codes
         self.tokens: list[dict[str, str]] = []
 
     def next_request(self) -> bytes | None:
-        code = next(self._codes, None)
-        return None if code is None else post("/token", code_fields(self._client_id, code))
+        found = next(self._codes, None)
+        return None if found is None else post("/token", code_fields(self._client_id, *found))
 
     def is_right(self, status: int, _headers: dict[str, str], body: bytes) -> bool:
         if status != 200:
@@ -62,14 +62,14 @@ class Codes:
         return answer["access_token"].count(".") == 2 and len(answer["refresh_token"]) > 20
 
 
-def code_fields(client_id: str, code: str) -> dict[str, str]:
+def code_fields(client_id: str, code: str, verifier: str) -> dict[str, str]:
     """Return the fields of a request that redeems a code."""
     return {
         "grant_type": "authorization_code",
         "code": code,
         "client_id": client_id,
         "redirect_uri": CALLBACK,
-        "code_verifier": VERIFIER,
+        "code_verifier": verifier,
         "resource": RESOURCE,
     }
 
@@ -155,7 +155,7 @@ class SignIns:
 
     def __init__(self, client_id: str, cookies: str, count: int) -> None:
         self._client_id, self._cookies, self._left = client_id, cookies, count
-        self._binding = ""
+        self._binding = self._verifier = ""
         self._next: bytes | None = None
         self._step = 0
 
@@ -164,7 +164,9 @@ class SignIns:
             if not self._left:
                 return None
             self._left -= 1
-            self._next = get(_authorize(self._client_id), Cookie=self._cookies + self._binding)
+            self._verifier = secrets.token_urlsafe(32)
+            path = _authorize(self._client_id, pkce.challenge_of(self._verifier))
+            self._next = get(path, Cookie=self._cookies + self._binding)
         return self._next
 
     def is_right(self, status: int, headers: dict[str, str], body: bytes) -> bool:
@@ -191,12 +193,12 @@ class SignIns:
         if status != 303 or "code" not in found:
             self._step = 0
             return False
-        self._next = post("/token", code_fields(self._client_id, found["code"][0]))
+        self._next = post("/token", code_fields(self._client_id, found["code"][0], self._verifier))
         self._step = 2
         return True
 
 
-def _authorize(client_id: str) -> str:
+def _authorize(client_id: str, challenge: str) -> str:
     query = {
         "response_type": "code",
         "client_id": client_id,
@@ -204,7 +206,7 @@ def _authorize(client_id: str) -> str:
         "state": "s" * 22,
         "scope": SCOPE,
         "resource": RESOURCE,
-        "code_challenge": CHALLENGE,
+        "code_challenge": challenge,
         "code_challenge_method": "S256",
     }
     return "/authorize?" + urlencode(query)

@@ -58,7 +58,7 @@ def measure(
         # One more turn with many connections, at the end.
         codes = (rounds + 1) * count + max(many, MANY_CONNECTIONS)
         running = [stack.enter_context(started(one, codes)) for one in issuers]
-        spent = {one.issuer.name: iter(one.seed.codes) for one in running}
+        spent = {one.issuer.name: one.seed.redeemable() for one in running}
         for number in range(rounds + 1):
             say(f"token endpoints, round {number} of {rounds}")
             for one in running:
@@ -77,7 +77,7 @@ def measure_exchanges(
     with contextlib.ExitStack() as stack:
         codes = (rounds + 1) * count
         running = [stack.enter_context(started(one, codes)) for one in issuers]
-        spent = {one.issuer.name: iter(one.seed.codes) for one in running}
+        spent = {one.issuer.name: one.seed.redeemable() for one in running}
         for number in range(rounds + 1):
             say(f"token endpoints, round {number} of {rounds}")
             for one in running:
@@ -86,7 +86,7 @@ def measure_exchanges(
 
 
 def _exchange(
-    running: Running, codes: Iterator[str], count: int, results: Results
+    running: Running, codes: Iterator[tuple[str, str]], count: int, results: Results
 ) -> list[Refreshes]:
     """Redeem codes and refresh their tokens; return what has the newest tokens."""
     client, name = running.seed.client_id, running.issuer.name
@@ -100,7 +100,9 @@ def _exchange(
     return refreshed
 
 
-def _round(running: Running, codes: Iterator[str], count: int, results: Results) -> None:
+def _round(
+    running: Running, codes: Iterator[tuple[str, str]], count: int, results: Results
+) -> None:
     client, per = running.seed.client_id, count // CONNECTIONS
     name = running.issuer.name
 
@@ -122,7 +124,9 @@ def _round(running: Running, codes: Iterator[str], count: int, results: Results)
     turn("sign-in", [SignIns(client, cookies, some) for _ in range(CONNECTIONS)], requests=3)
 
 
-def _crowd(running: Running, codes: Iterator[str], count: int, results: Results) -> None:
+def _crowd(
+    running: Running, codes: Iterator[tuple[str, str]], count: int, results: Results
+) -> None:
     client = running.seed.client_id
     redeemed = _redeem(client, codes, max(count, MANY_CONNECTIONS), MANY_CONNECTIONS)
     per = max(count // MANY_CONNECTIONS, 1)
@@ -138,7 +142,9 @@ def _crowd(running: Running, codes: Iterator[str], count: int, results: Results)
         results.setdefault((running.issuer.name, kind), Costs()).add(tally, cpu, 1)
 
 
-def _redeem(client: str, codes: Iterator[str], count: int, connections: int) -> list[Codes]:
+def _redeem(
+    client: str, codes: Iterator[tuple[str, str]], count: int, connections: int
+) -> list[Codes]:
     some = list(islice(codes, count))
     return [Codes(client, iter(some[number::connections])) for number in range(connections)]
 

@@ -1,8 +1,9 @@
 """What every server in the comparison is seeded with: one client, one user, and unspent codes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ SCOPE = "mcp:read mcp:tools"
 CALLBACK = "http://127.0.0.1:41000/callback"
 VERIFIER = "a-verifier-that-is-long-enough-to-be-one-of-them"
 CHALLENGE = pkce.challenge_of(VERIFIER)
+"""Of every code of the other servers, which do not look for challenges that were used before."""
 RESOURCE_SERVER, RESOURCE_SERVER_SECRET = (
     "bench-resource-server",
     "Kp2v9sXw4nQz7rT1yB6cF3hJ8mL5dG0aE_uV-iO2sRk",
@@ -26,7 +28,12 @@ class Seed:
 
     client_id: str
     codes: Sequence[str]
+    verifiers: Sequence[str] = ()
     cookies: str = ""
+
+    def redeemable(self) -> Iterator[tuple[str, str]]:
+        """Give each code with its verifier."""
+        return zip(self.codes, self.verifiers or repeat(VERIFIER), strict=False)
 
     def write(self, path: Path) -> None:
         """Write the seed where the load generator reads it."""

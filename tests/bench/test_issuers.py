@@ -38,11 +38,11 @@ def test_a_quick_run_asks_every_server_and_writes_no_page() -> None:
 @pytest.mark.e2e
 def test_a_code_that_was_redeemed_before_is_a_wrong_answer() -> None:
     with started(ISSUERS[0], 1) as running:
-        client, (code,) = running.seed.client_id, running.seed.codes
-        running.turn([Codes(client, iter([code]))])
+        client, codes = running.seed.client_id, list(running.seed.redeemable())
+        running.turn([Codes(client, iter(codes))])
 
         with pytest.raises(RuntimeError, match="1 wrong answers"):
-            running.turn([Codes(client, iter([code]))])
+            running.turn([Codes(client, iter(codes))])
 
 
 def test_the_section_has_the_quickest_round_without_the_first() -> None:
