@@ -1,9 +1,9 @@
 """A private key and the JWS signatures that it makes; every party signs with this class."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
@@ -15,8 +15,7 @@ from doorward.jose.compact import encode_segment
 from doorward.jose.public_jwk import build_public_jwk
 from doorward.jose.public_key import UnusableKey
 
-# Made once: ``json.dumps`` with options makes one for each call.
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_encode = msgspec.json.Encoder().encode
 _ES256 = ec.ECDSA(hashes.SHA256())
 _Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
@@ -126,9 +125,7 @@ def signing_input(header: Mapping[str, Any] | bytes, payload: Mapping[str, Any] 
 
     Spec: RFC 7515 §5.1 step 5
     """
-    parts = (
-        part if isinstance(part, bytes) else _encode(part).encode() for part in (header, payload)
-    )
+    parts = (part if isinstance(part, bytes) else _encode(part) for part in (header, payload))
     return ".".join(encode_segment(part) for part in parts).encode("ascii")
 
 

@@ -11,6 +11,7 @@ A server with another master secret does not know these IDs; it could not read t
 either. Clients that are told ``invalid_client`` register again.
 """
 
+from functools import lru_cache
 from hmac import compare_digest
 from secrets import token_hex
 
@@ -20,6 +21,7 @@ from doorward.authserver.settings.configured_client import REGISTERED_PREFIX
 # 96 random bits: two installations never get one ID by chance.
 _RANDOM_BYTES = 12
 _CODE_LENGTH = 32
+_MOST_READ = 1_000
 
 
 def new_registration_id() -> str:
@@ -43,6 +45,8 @@ class RegisteredIds:
     def __init__(self, secret: str) -> None:
         self._id_key = derive(secret, "doorward client ids")
         self._secret_key = derive(secret, "doorward client secrets")
+        # A client sends its ID with every request, and what an ID says never changes.
+        self._read = lru_cache(_MOST_READ)(self._read_uncached)
 
     def issue(self, registration: str) -> str:
         """Return a new client ID for the row ``registration``."""
@@ -51,6 +55,9 @@ class RegisteredIds:
 
     def registration(self, client_id: str) -> str | None:
         """Return the row that an issued client ID names, or ``None`` if it was not issued here."""
+        return self._read(client_id)
+
+    def _read_uncached(self, client_id: str) -> str | None:
         unique, code = client_id[:-_CODE_LENGTH], client_id[-_CODE_LENGTH:]
         registration, dot, _ = unique.partition(".")
         if not dot or not client_id.isascii() or not compare_digest(self._code(unique), code):
