@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.postgresql.driver import CONNECTIONS
+from doorward.authserver.store.postgresql.session_pool import CONNECTIONS
 from doorward.authserver.store.schema import clients, revoked_tokens, users
 from tests.authserver.conftest import ON_POSTGRESQL
 from tests.postgresql.cluster import Cluster
