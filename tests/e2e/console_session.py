@@ -4,7 +4,7 @@ In a block fenced as ``console`` a line that begins with ``$ `` is a command; th
 next command are what it says. ``…`` stands for any text within a line, and for any lines where it
 is a line of its own. A command that ends in `` &`` goes on in the background; the session waits
 until it has said what is written under it, and until ``ready`` says so too. ``kill %1 && wait``
-ends the first of them, as it does in a shell.
+ends the first of them, as it does in a shell; ``wait %1`` waits for no other one.
 """
 
 import os
@@ -21,7 +21,7 @@ from typing import IO, Self
 FENCE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ANYTHING = "…"
 LONGEST = 120.0
-END_JOB = re.compile(r"kill %([0-9]+) && wait")
+END_JOB = re.compile(r"kill %([0-9]+) && wait(?: %\1)?")
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 

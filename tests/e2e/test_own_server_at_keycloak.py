@@ -15,9 +15,8 @@ from tests.keycloak.running import RunningKeycloak
 # The first test also makes Keycloak's database.
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("keycloak"), pytest.mark.timeout(600)]
 
-PROGRAMS = {
-    program.file: program for program in read_programs((ROOT / "docs" / "protect.md").read_text())
-}
+START_PAGE = ROOT / "docs" / "start" / "python-server.md"
+PROGRAMS = {program.file: program for program in read_programs(START_PAGE.read_text("utf-8"))}
 KINDS = ("protect_official_sdk.py", "protect_fastmcp.py", "protect_fastapi.py")
 START, *AT_KEYCLOAK = read_sessions((ROOT / "docs" / "keycloak.md").read_text())[-1]
 

@@ -22,7 +22,7 @@ from tests.authserver.harness import CALLBACK, VERIFIER, challenge_of
 from tests.authserver.provider_tokens.code_host import CodeHost, owner_of
 from tests.authserver.upstream.openid_provider import CLIENT_ID, CLIENT_SECRET, OpenIdProvider
 from tests.e2e.form_browser import BrowserStuck, FormBrowser
-from tests.e2e.test_serve_with_provider import Provider
+from tests.e2e.openid_on_a_port import Provider
 from tests.ledger import proves
 from tests.net.http_server import listening
 from tests.pages.browser import served

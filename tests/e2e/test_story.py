@@ -13,11 +13,12 @@ import pytest
 from tests.authserver.upstream.openid_provider import CLIENT_ID, CLIENT_SECRET
 from tests.e2e.drivers import PYTHON_SDK, run
 from tests.e2e.journey import Errand
+from tests.e2e.openid_on_a_port import Provider
 from tests.e2e.processes import free_port
 from tests.e2e.running_demo import COMMAND, RunningDemo
 from tests.e2e.running_service import RunningService
 from tests.e2e.sign_in import sign_in
-from tests.e2e.test_serve_with_provider import Provider, provider, upstream  # noqa: F401
+from tests.e2e.test_serve_with_provider import provider, upstream  # noqa: F401
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 

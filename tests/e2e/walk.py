@@ -52,6 +52,7 @@ class Walk:
 
     The ports of the pages are others here, so that a demo of yours can go on running. ``otherwise``
     has further texts of the pages and what they are here, such as another provider's address.
+    ``commands`` are those that the reader has besides ours, each with the line of a shell behind it.
     """
 
     def __init__(
@@ -60,15 +61,18 @@ class Walk:
         binaries: Path,
         user: tuple[str, str] = ("alice", "alice-demo"),
         otherwise: dict[str, str] | None = None,
+        commands: dict[str, str] | None = None,
     ) -> None:
-        self._folder = folder / "empty"
-        self._folder.mkdir()
+        self.folder = folder / "empty"
+        self.folder.mkdir()
         self._environment = environment_of(folder, *user, binaries)
+        for name, line in (commands or {}).items():
+            self._add_command(folder / "commands", name, line)
         self._otherwise = {**(otherwise or {}), **{port: str(free_port()) for port in _PORTS}}
 
     def save(self, program: Program) -> None:
         """Save a program, as its page says."""
-        (self._folder / program.file).write_text(self.read(program.text), "utf-8")
+        (self.folder / program.file).write_text(self.read(program.text), "utf-8")
 
     def read(self, text: str) -> str:
         """Return a text of a page with the addresses of this walk."""
@@ -78,7 +82,7 @@ class Walk:
 
     def differences(self, steps: Iterable[Step]) -> list[str]:
         """Type the steps, and return where something else was said than is written."""
-        with Session(self._folder, self._environment) as console:
+        with Session(self.folder, self._environment) as console:
             for written in steps:
                 step = Step(self._typed(written.command), [self.read(one) for one in written.says])
                 said = console.run(step)
@@ -92,7 +96,21 @@ class Walk:
                     ]
         return []
 
+    def _add_command(self, commands: Path, name: str, line: str) -> None:
+        commands.mkdir(exist_ok=True)
+        (commands / name).write_text(f"#!/bin/bash\n{line}\n", "utf-8")
+        (commands / name).chmod(0o755)
+        path = self._environment["PATH"]
+        if not path.startswith(f"{commands}:"):
+            self._environment["PATH"] = f"{commands}:{path}"
+
     def _typed(self, command: str) -> str:
-        # The demo's own port is written nowhere on the pages: it is the default.
-        port = self._otherwise["9000"]
-        return self.read(command).replace("doorward demo", f"doorward demo --port {port}", 1)
+        # What is written nowhere on the pages: the ports that are defaults, and what a reader types
+        # where the command asks for a password.
+        demo, own = self._otherwise["9000"], self._otherwise["8000"]
+        at = f"--public-url http://localhost:{own} --listen 127.0.0.1:{own}"
+        typed = self.read(command).replace("doorward demo", f"doorward demo --port {demo}", 1)
+        typed = typed.replace("doorward protect", f"doorward protect {at}", 1)
+        if typed.startswith("doorward users add"):
+            typed += ' <<< "$FORM_BROWSER_PASSWORD"'
+        return typed

@@ -18,11 +18,11 @@ from starlette.routing import Route
 
 from tests.authserver.upstream.openid_provider import CLIENT_ID, CLIENT_SECRET
 from tests.e2e.form_browser import FormBrowser
+from tests.e2e.openid_on_a_port import Provider
 from tests.e2e.pong import pong
 from tests.e2e.processes import free_port, started
 from tests.e2e.running_service import RunningService
 from tests.e2e.sign_in import REDIRECT_URI, authorize
-from tests.e2e.test_serve_with_provider import Provider
 from tests.pages.browser import served
 
 MODULE = Path(__file__).parent / "collector"

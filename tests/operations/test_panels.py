@@ -16,10 +16,10 @@ from starlette.routing import Route
 
 from tests.authserver.upstream.openid_provider import CLIENT_ID, CLIENT_SECRET
 from tests.e2e.form_browser import FormBrowser
+from tests.e2e.openid_on_a_port import Provider
 from tests.e2e.processes import free_port, started
 from tests.e2e.running_service import RunningService
 from tests.e2e.sign_in import authorize, redeem
-from tests.e2e.test_serve_with_provider import Provider
 from tests.operations.test_dashboards import DASHBOARD
 from tests.pages.browser import served
 

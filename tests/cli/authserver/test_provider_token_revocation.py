@@ -21,7 +21,7 @@ from tests.authserver.provider_tokens.code_host import CodeHost
 from tests.authserver.speed import make_servers_cheap
 from tests.authserver.upstream.openid_provider import CLIENT_ID, CLIENT_SECRET
 from tests.cli.conftest import Command, Ended
-from tests.e2e.test_serve_with_provider import Provider
+from tests.e2e.openid_on_a_port import Provider
 from tests.ledger import proves
 from tests.pages.browser import served
 
