@@ -1,8 +1,8 @@
 """Hooks of MkDocs: pages from elsewhere in the repository, code that pages link to, drawings.
 
 The pages are written so that they also read well where the repository is shown. There a link leads
-to a file; on the site it must lead to a page. So the README becomes the start page, and every file
-outside of this folder that a page links to becomes a page that shows it.
+to a file; on the site it must lead to a page. So every file outside of this folder that a page links
+to becomes a page that shows it.
 """
 
 import os
@@ -17,12 +17,13 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
 PAGES_FROM_ELSEWHERE = {
-    "README.md": "index.md",
     "CHANGELOG.md": "changelog.md",
     "SECURITY.md": "security.md",
     "CONTRIBUTING.md": "contributing.md",
     "quickstart/README.md": "quickstart.md",
 }
+# The README is for the place where the code is hosted; its links and the site's lead home.
+HOME = "README.md"
 LANGUAGES = {
     ".py": "python", ".sh": "bash", ".json": "json", ".yaml": "yaml", ".env": "ini", ".toml": "toml",
 }  # fmt: skip
@@ -90,7 +91,9 @@ def leads_to(target: str, place: str) -> str:
     path = _in_repository(target, place)
     if not (ROOT / path).exists():
         return target  # MkDocs says what is wrong with it
-    if path in PAGES_FROM_ELSEWHERE:
+    if path == HOME:
+        wanted = "index.md"
+    elif path in PAGES_FROM_ELSEWHERE:
         wanted = PAGES_FROM_ELSEWHERE[path]
     elif path.startswith("docs/") and not path.endswith(".py"):
         wanted = path.removeprefix("docs/")
@@ -136,7 +139,7 @@ def _code_linked_from(place: str, text: str) -> set[str]:
         path
         for path in targets
         if (ROOT / path).exists()
-        and path not in PAGES_FROM_ELSEWHERE
+        and path not in {HOME, *PAGES_FROM_ELSEWHERE}
         and (not path.startswith("docs/") or path.endswith(".py"))
     }
 

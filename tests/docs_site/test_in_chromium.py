@@ -12,6 +12,7 @@ from tests.pages.browser import DESKTOP, PHONE, new_page
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("chromium")]
 
+FOLDERS = {".", "findings", "providers", "start", "tutorial"}
 PATIENCE = 40_000.0  # milliseconds
 OPEN_ALL = "() => document.querySelectorAll('details').forEach((one) => { one.open = true; })"
 TOO_WIDE = """() => {
@@ -26,11 +27,11 @@ TOO_WIDE = """() => {
 
 
 # One test per folder: on a busy machine, all pages take longer than one test may.
-@pytest.mark.parametrize("folder", [".", "findings", "providers", "tutorial"])
+@pytest.mark.parametrize("folder", sorted(FOLDERS))
 def test_no_page_is_wider_than_a_phone_or_asks_another_host(
     browser: Browser, origin: str, pages: list[Path], folder: str
 ) -> None:
-    assert {str(page.parent) for page in pages} == {".", "findings", "providers", "tutorial"}
+    assert {str(page.parent) for page in pages} == FOLDERS
     with new_page(browser, PHONE) as watched:
         asked: set[str] = set()
         watched.page.on("request", lambda request: asked.add(urlsplit(request.url).netloc))

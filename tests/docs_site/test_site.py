@@ -74,7 +74,7 @@ def test_links_that_lead_nowhere_end_the_build_and_are_named(tmp_path: Path) -> 
         if file.is_dir():
             (tmp_path / file.name).symlink_to(file)
     links = " ".join(f"[link]({target})" for target in wrong)
-    (tmp_path / "README.md").write_text(f"# Start\n\n{links}\n", "utf-8")
+    (tmp_path / "SECURITY.md").write_text(f"# Security\n\n{links}\n", "utf-8")
 
     with pytest.raises(SiteIsBroken) as broken:
         build_site(tmp_path / "built", tmp_path)
@@ -86,7 +86,7 @@ def test_links_that_lead_nowhere_end_the_build_and_are_named(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("target", "place", "leads"),
     [
-        pytest.param("docs/cli.md", "index.md", "cli.md", id="from-the-readme"),
+        pytest.param("docs/cli.md", "security.md", "cli.md", id="from-the-root"),
         pytest.param("../README.md", "cli.md", "index.md", id="to-the-readme"),
         pytest.param("../SECURITY.md", "cli.md", "security.md", id="to-a-page-of-the-root"),
         pytest.param("cli.md", "client.md", "cli.md", id="beside"),
