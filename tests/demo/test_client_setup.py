@@ -49,4 +49,4 @@ def test_a_page_names_the_same_inspector_and_node(page: Path) -> None:
 
 
 def test_there_are_pages_with_the_inspector() -> None:
-    assert {page.name for page in PAGES} == {"README.md", "step11.md"}
+    assert {page.name for page in PAGES} == {"README.md", "inspector.md", "step11.md"}

@@ -33,11 +33,21 @@ def test_a_provider_that_does_not_register_every_client_says_how_to_do_it_by_han
 def test_every_fact_about_a_client_has_its_source_and_its_date(client: McpClient) -> None:
     facts: tuple[Fact[Any], ...] = (client.redirect_uris, client.client_id, client.client_secret)
 
-    for fact in (*facts, *client.facts):
+    how = [fact for fact in (client.setup, client.sign_in) if fact is not None]
+    for fact in (*facts, *client.facts, *client.messages, *how):
         assert fact.value
         assert fact.source.startswith("https://")
         assert fact.source != UNSOURCED.where
         assert date(2026, 11, 1) <= fact.seen <= date(2026, 12, 31)
+
+
+@each
+def test_a_message_says_what_it_means(client: McpClient) -> None:
+    # Ours has a hint below each error instead.
+    assert bool(client.messages) is (client.name != "doorward")
+    for fact in client.messages:
+        assert fact.note.endswith(".")
+        assert not fact.value.endswith(".")
 
 
 @each

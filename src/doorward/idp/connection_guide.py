@@ -97,7 +97,7 @@ def connection_page() -> str:
             ["Client", *_COLUMNS],
             [
                 [
-                    f"[{client.title}](#{_anchor(client)})",
+                    f"[{client.title}](#{section_anchor(client)})",
                     *(_cell(getattr(facts, name)) for name in _COLUMNS.values()),
                 ]
                 for client, facts in known
@@ -112,14 +112,19 @@ def _section(client: McpClient, facts: ConnectionFacts) -> str:
     rows = []
     for name, fact in facts.all().items():
         note = f" {fact.note}" if fact.note else ""
-        rows.append([_LABELS[name], f"{_words(name, fact)}{doubt(fact)}.{note}", _source(fact)])
-    rows.append(["Doorward answers a refused tool call with", _form(facts), "the rows above"])
+        rows.append(
+            [_LABELS[name], f"{fact_in_words(name, fact)}{doubt(fact)}.{note}", _source(fact)]
+        )
+    rows.append(
+        ["Doorward answers a refused tool call with", answer_in_words(facts), "the rows above"]
+    )
     lines = [f"## {client.title}\n", "| What | Value | Source |", "|---|---|---|"]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
-def _form(facts: ConnectionFacts) -> str:
+def answer_in_words(facts: ConnectionFacts) -> str:
+    """Return how Doorward answers a tool call of this client that it refuses."""
     without, fewer = (_WORDS["refusals", refusal_form(facts, has_token=one)] for one in _BOTH)
     if without == fewer:
         return f"{without}."
@@ -146,7 +151,8 @@ def _short(value: Any) -> str:
     return str(value) or "none"
 
 
-def _words(name: str, fact: Fact[Any]) -> str:
+def fact_in_words(name: str, fact: Fact[Any]) -> str:
+    """Return what the fact of that name in ``ConnectionFacts`` says."""
     value = fact.value
     if isinstance(value, Mapping):
         return f"`{value.get('client_id') or ', '.join(value)}`"
@@ -157,6 +163,7 @@ def _words(name: str, fact: Fact[Any]) -> str:
     return f"{value:g}" if isinstance(value, float) else _short(value)
 
 
-def _anchor(client: McpClient) -> str:
+def section_anchor(client: McpClient) -> str:
+    """Return the anchor of a client's section."""
     kept = [one for one in client.title.lower() if one.isalnum() or one in " -"]
     return "".join(kept).replace(" ", "-")

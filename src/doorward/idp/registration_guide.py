@@ -54,6 +54,9 @@ def client_document(client: McpClient) -> dict[str, Any]:
         "client_id": fact_document(client.client_id),
         "client_secret": fact_document(client.client_secret),
         "facts": [fact_document(fact) for fact in client.facts],
+        "setup": fact_document(client.setup) if client.setup else None,
+        "sign_in": fact_document(client.sign_in) if client.sign_in else None,
+        "messages": [fact_document(fact) for fact in client.messages],
         "connection": connection_document(client),
     }
 

@@ -1,6 +1,6 @@
 """ChatGPT: connects from OpenAI's cloud."""
 
-from doorward.idp.clients.client import SEEN, ConnectionFacts, McpClient
+from doorward.idp.clients.client import SEEN, SEEN_LATER, ConnectionFacts, McpClient
 from doorward.idp.facts import UNSOURCED, Source
 
 _MANUAL = Source("https://developers.openai.com/plugins/build/auth", SEEN)
@@ -11,6 +11,10 @@ _OLDER = Source("https://community.openai.com/t/1378808", SEEN)
 _DOCUMENT = Source("https://chatgpt.com/oauth/client.json", SEEN)
 
 _CALLBACK = "https://chatgpt.com/connector_platform_oauth_redirect"
+
+_CREATE = Source("https://developers.openai.com/apps-sdk/deploy/connect-chatgpt", SEEN_LATER)
+_NO_METADATA = Source("https://github.com/github/github-mcp-server/issues/1081", SEEN_LATER)
+_NO_ACTIONS = Source("https://github.com/nowledge-co/community/issues/496", SEEN_LATER)
 
 CHATGPT = McpClient(
     name="chatgpt",
@@ -23,6 +27,24 @@ CHATGPT = McpClient(
     facts=(
         _MANUAL.suggests(
             "If the issuer does not announce RFC 9207, register the redirect URI that ChatGPT shows instead."
+        ),
+    ),
+    setup=_CREATE.says(
+        "Settings > Connectors > Advanced > Developer mode; then Settings > Connectors > Create: enter the URL as Connector URL.",
+        "The names of the menus differ between plans.",
+    ),
+    messages=(
+        _NO_METADATA.says(
+            "Error fetching OAuth configuration",
+            "ChatGPT cannot read the metadata, or the issuer offers no way to register that ChatGPT knows.",
+        ),
+        _NO_ACTIONS.says(
+            "No app actions available",
+            "The sign-in worked, and a call after it failed. The server's log has its status and its reason code.",
+        ),
+        _OLDER.suggests(
+            "OAuth state not found",
+            "ChatGPT lost its own sign-in. Start it again; the server cannot change this.",
         ),
     ),
     connection=ConnectionFacts(

@@ -1,6 +1,6 @@
 """Claude on the web, on the desktop and on phones: all connect from Anthropic's cloud."""
 
-from doorward.idp.clients.client import SEEN, ConnectionFacts, McpClient
+from doorward.idp.clients.client import SEEN, SEEN_LATER, ConnectionFacts, McpClient
 from doorward.idp.facts import UNSOURCED, Source
 
 _HELP = Source(
@@ -21,6 +21,10 @@ _DOCUMENT = Source("https://claude.ai/oauth/mcp-oauth-client-metadata", SEEN)
 
 _CALLBACK = "https://claude.ai/api/mcp/auth_callback"
 
+_MANY_CAUSES = Source("https://github.com/anthropics/claude-ai-mcp/issues/100", SEEN_LATER)
+_UNREACHED = Source("https://github.com/anthropics/claude-ai-mcp/issues/200", SEEN_LATER)
+_NO_SERVER = Source("https://github.com/anthropics/claude-ai-mcp/issues/951", SEEN_LATER)
+
 CLAUDE = McpClient(
     name="claude",
     title="Claude (web, desktop, mobile)",
@@ -32,6 +36,21 @@ CLAUDE = McpClient(
     facts=(
         _HELP.says(
             "Claude connects from Anthropic's cloud: the MCP server and the issuer must be on the public internet."
+        ),
+    ),
+    setup=_FORM.says("Customize > Connectors > + > Add custom connector: enter the URL."),
+    messages=(
+        _MANY_CAUSES.says(
+            "Authorization with the MCP server failed",
+            "One sentence for many causes. Often the sign-in worked, and a firewall then answers 403 to the first call with a token: the server's log does not have that call.",
+        ),
+        _UNREACHED.says(
+            "Couldn't reach the MCP server",
+            "The request did not arrive, or the registration failed. Every address of the host must be public, and one must be an IPv4 address.",
+        ),
+        _NO_SERVER.suggests(
+            "Your account was authorized, but no MCP server was found at the provided URL",
+            "The sign-in worked, and the URL in the connector is not the endpoint. Enter the server's resource, with its path.",
         ),
     ),
     connection=ConnectionFacts(

@@ -1,6 +1,6 @@
 """Claude Code: a client on the user's machine."""
 
-from doorward.idp.clients.client import PORT, SEEN, ConnectionFacts, McpClient
+from doorward.idp.clients.client import PORT, SEEN, SEEN_LATER, ConnectionFacts, McpClient
 from doorward.idp.facts import UNSOURCED, Source
 
 _REDIRECT = Source("https://github.com/anthropics/claude-code/issues/66511", SEEN)
@@ -17,6 +17,10 @@ _SDK = Source(
 )
 _DOCUMENT = Source("https://claude.ai/oauth/claude-code-client-metadata", SEEN)
 
+_NO_REGISTRATION = Source("https://github.com/anthropics/claude-code/issues/67258", SEEN_LATER)
+_STALE = Source("https://github.com/anthropics/claude-code/issues/84614", SEEN_LATER)
+_STILL = Source("https://github.com/anthropics/claude-code/issues/37957", SEEN_LATER)
+
 CLAUDE_CODE = McpClient(
     name="claude-code",
     title="Claude Code",
@@ -28,6 +32,23 @@ CLAUDE_CODE = McpClient(
         "Add --client-secret without a value: the command asks for it, or reads MCP_CLIENT_SECRET"
     ),
     facts=(_REDIRECT.says("The host is always localhost; only the port can be chosen."),),
+    sign_in=_NO_REGISTRATION.suggests(
+        "In a session, enter /mcp, choose the server, then Authenticate."
+    ),
+    messages=(
+        _NO_REGISTRATION.says(
+            "Incompatible auth server: does not support dynamic client registration",
+            "The issuer registers no clients. Enter a client id; in that thread, version 2.1.172 ignored it.",
+        ),
+        _STALE.says(
+            "Unrecognized client_id",
+            "The issuer no longer knows a client that registered before, and Claude Code keeps its id in its credential store. In that thread, only deleting the entry there helped.",
+        ),
+        _STILL.suggests(
+            "Authentication successful, but server still requires authentication",
+            "The server refuses the new token. Its log has the reason code.",
+        ),
+    ),
     connection=ConnectionFacts(
         user_agent=_USER_AGENTS.says("claude-code/2.1.280 (cli)"),
         oauth_user_agent=_USER_AGENTS.says("", "Some firewalls refuse requests without it."),

@@ -9,6 +9,8 @@ from doorward.idp.facts import Fact
 
 SEEN = date(2026, 11, 30)
 """The day on which the sources were read."""
+SEEN_LATER = date(2026, 12, 1)
+"""The day on which the sources of messages and set-ups were read."""
 PORT = 8765
 """The loopback port in the examples; any free one will do, if it is registered."""
 
@@ -95,6 +97,10 @@ class McpClient:
 
     ``redirect_uris`` are all to be registered. ``client_id`` and ``client_secret`` say where to enter
     them in the client; ``facts`` are what else matters. ``connection`` is how the client connects.
+
+    ``setup`` says where a user adds the server at ``URL``, and ``sign_in`` how they then start the
+    sign-in, if the client does not offer it. ``messages`` are sentences that it shows when it fails;
+    the note of each says what it means.
     """
 
     name: str
@@ -103,4 +109,7 @@ class McpClient:
     client_id: Fact[str]
     client_secret: Fact[str]
     facts: tuple[Fact[str], ...] = ()
+    setup: Fact[str] | None = None
+    sign_in: Fact[str] | None = None
+    messages: tuple[Fact[str], ...] = ()
     connection: ConnectionFacts | None = None

@@ -1,6 +1,6 @@
 """Codex: OpenAI's client on the user's machine."""
 
-from doorward.idp.clients.client import PORT, SEEN, ConnectionFacts, McpClient
+from doorward.idp.clients.client import PORT, SEEN, SEEN_LATER, ConnectionFacts, McpClient
 from doorward.idp.facts import UNSOURCED, Source
 
 _LOGIN = Source(
@@ -24,6 +24,8 @@ _REFRESH = Source("https://github.com/openai/codex/issues/33403", SEEN)
 _VERSIONS = Source("https://github.com/openai/codex/pull/35725", SEEN)
 _ISS = Source("https://github.com/theam/facility/issues/235", SEEN)
 
+_CLOSED = Source("https://github.com/openai/codex/issues/19154", SEEN_LATER)
+
 CODEX = McpClient(
     name="codex",
     title="Codex",
@@ -35,6 +37,17 @@ CODEX = McpClient(
     facts=(
         _LOGIN.says("With mcp_oauth_callback_port in config.toml, the port is always the same."),
         _MANUAL.suggests("To see the redirect URI, run: codex mcp login NAME"),
+    ),
+    sign_in=_CLOSED.says("codex mcp login NAME"),
+    messages=(
+        _LOG.says(
+            "Dynamic client registration not supported",
+            "The issuer has no registration endpoint. Client ID metadata documents alone were not enough for version 0.147. Enter a client id.",
+        ),
+        _CLOSED.says(
+            "Registration failed: Dynamic registration failed",
+            "The issuer has a registration endpoint, and refuses this client there. Enter a client id.",
+        ),
     ),
     connection=ConnectionFacts(
         user_agent=_LOG.says("codex-mcp-client/0.147.0"),

@@ -1,6 +1,6 @@
 """Cursor."""
 
-from doorward.idp.clients.client import SEEN, ConnectionFacts, McpClient
+from doorward.idp.clients.client import SEEN, SEEN_LATER, ConnectionFacts, McpClient
 from doorward.idp.facts import UNSOURCED, Source
 
 _URIS = Source("https://glama.ai/mcp/servers/Echsecutor/idealo-proxy", SEEN)
@@ -20,6 +20,8 @@ _SDK = Source(
 )
 
 _CALLBACK = "http://localhost:8787/callback"
+
+_NO_REGISTRATION = Source("https://github.com/freema/openclaw-mcp/issues/24", SEEN_LATER)
 
 CURSOR = McpClient(
     name="cursor",
@@ -41,6 +43,12 @@ CURSOR = McpClient(
         ),
         _FORM.says(
             'Without "scopes" in "auth", Cursor requests every scope that the server lists.'
+        ),
+    ),
+    messages=(
+        _NO_REGISTRATION.says(
+            "Incompatible auth server: does not support dynamic client registration",
+            "The issuer registers no clients. Enter a client id.",
         ),
     ),
     connection=ConnectionFacts(

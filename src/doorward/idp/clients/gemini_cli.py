@@ -1,6 +1,6 @@
 """Gemini CLI."""
 
-from doorward.idp.clients.client import PORT, SEEN, ConnectionFacts, McpClient
+from doorward.idp.clients.client import PORT, SEEN, SEEN_LATER, ConnectionFacts, McpClient
 from doorward.idp.facts import UNSOURCED, Source
 
 _AT = "https://github.com/google-gemini/gemini-cli/blob/5411f113cafae26161b4969b0237b8e1e024e2c2/"
@@ -10,6 +10,10 @@ _FLOW = Source(_AT + "packages/core/src/utils/oauth-flow.ts", SEEN)
 _CLIENT = Source(_AT + "packages/core/src/tools/mcp-client.ts", SEEN)
 _MANUAL = Source("https://geminicli.com/docs/tools/mcp-server/", SEEN)
 
+_NO_DISCOVERY = Source("https://github.com/google-gemini/gemini-cli/issues/19068", SEEN_LATER)
+_NO_ISSUER = Source("https://github.com/google-gemini/gemini-cli/issues/13643", SEEN_LATER)
+_ONE_BY_ONE = Source("https://github.com/google-gemini/gemini-cli/issues/12551", SEEN_LATER)
+
 GEMINI_CLI = McpClient(
     name="gemini-cli",
     title="Gemini CLI",
@@ -18,7 +22,23 @@ GEMINI_CLI = McpClient(
         f'settings.json: {{"mcpServers": {{"NAME": {{"httpUrl": "URL", "oauth": {{"clientId": "ID", "redirectUri": "http://localhost:{PORT}/oauth/callback"}}}}}}}}'
     ),
     client_secret=_MANUAL.says('Add "clientSecret": "SECRET" to "oauth"'),
-    facts=(_FLOW.says("Without redirectUri, the port is another one each time."),),
+    facts=(
+        _FLOW.says("Without redirectUri, the port is another one each time."),
+        _ONE_BY_ONE.says(
+            "With several servers, sign in to one after the other: their redirects can be mixed up."
+        ),
+    ),
+    sign_in=_NO_ISSUER.says("/mcp auth NAME"),
+    messages=(
+        _NO_DISCOVERY.suggests(
+            "Failed to discover OAuth configuration from MCP server",
+            "Gemini CLI finds neither a challenge nor metadata, or cannot reach the server.",
+        ),
+        _NO_ISSUER.suggests(
+            "Failed to fetch authorization server metadata for client registration",
+            "The issuer has no metadata, or no registration endpoint in it. Enter a client id in settings.json.",
+        ),
+    ),
     connection=ConnectionFacts(
         user_agent=UNSOURCED.suggests("node"),
         oauth_user_agent=UNSOURCED.suggests("node"),

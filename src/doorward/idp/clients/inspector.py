@@ -1,6 +1,6 @@
 """MCP Inspector."""
 
-from doorward.idp.clients.client import SEEN, ConnectionFacts, McpClient
+from doorward.idp.clients.client import SEEN, SEEN_LATER, ConnectionFacts, McpClient
 from doorward.idp.facts import UNSOURCED, Source
 
 _MANUAL = Source("https://modelcontextprotocol.io/docs/draft/tools/inspector/authorization", SEEN)
@@ -11,6 +11,9 @@ _PROVIDERS = Source(
 _SDK_AT = "https://github.com/modelcontextprotocol/typescript-sdk/blob/3924de99df834302d89f5997a1b64ca268282284/"
 _SDK = Source(_SDK_AT + "packages/client/src/client/auth.ts", SEEN)
 _TRANSPORT = Source(_SDK_AT + "packages/client/src/client/streamableHttp.ts", SEEN)
+
+_DISCOVERY = Source("https://github.com/laravel/mcp/issues/89", SEEN_LATER)
+_BROWSER = Source("https://github.com/routecraftjs/routecraft/issues/320", SEEN_LATER)
 
 INSPECTOR = McpClient(
     name="inspector",
@@ -27,6 +30,16 @@ INSPECTOR = McpClient(
     facts=(
         _MANUAL.says(
             "The web client uses the address in the browser's address bar; Server Settings shows it as Redirect URI. The third is of --cli and --tui."
+        ),
+    ),
+    messages=(
+        _DISCOVERY.says(
+            "Failed to discover OAuth metadata",
+            "The metadata is not at a place where the Inspector looks, or the browser may not read it.",
+        ),
+        _BROWSER.suggests(
+            "Failed to fetch",
+            "The Inspector runs in a browser, and a response has no CORS headers. A guard sends them; check the issuer and the proxy.",
         ),
     ),
     connection=ConnectionFacts(

@@ -1,6 +1,6 @@
 """mcp-remote: a bridge from local clients to remote servers."""
 
-from doorward.idp.clients.client import PORT, SEEN, ConnectionFacts, McpClient
+from doorward.idp.clients.client import PORT, SEEN, SEEN_LATER, ConnectionFacts, McpClient
 from doorward.idp.facts import UNSOURCED, Source
 
 _AT = "https://github.com/geelen/mcp-remote/blob/d26e5a821ee7e266109f05871ecc2570d8a7054a/"
@@ -8,6 +8,10 @@ _PROVIDER = Source(_AT + "src/lib/node-oauth-client-provider.ts", SEEN)
 _DISCOVERY = Source(_AT + "src/lib/utils.ts", SEEN)
 _PACKAGE = Source(_AT + "package.json", SEEN)
 _MANUAL = Source(_AT + "README.md", SEEN)
+
+_NO_REGISTRATION = Source("https://github.com/punkpeye/mcp-remote/issues/53", SEEN_LATER)
+_EXCHANGE = Source("https://github.com/punkpeye/mcp-remote/issues/74", SEEN_LATER)
+_STALE = Source("https://github.com/anthropics/claude-code/issues/4760", SEEN_LATER)
 
 MCP_REMOTE = McpClient(
     name="mcp-remote",
@@ -18,6 +22,23 @@ MCP_REMOTE = McpClient(
     ),
     client_secret=_MANUAL.says('Add "client_secret": "SECRET" to the JSON'),
     facts=(_DISCOVERY.says("The port is the second argument; --host changes the host."),),
+    setup=_MANUAL.says(
+        '{"mcpServers": {"NAME": {"command": "npx", "args": ["mcp-remote", "URL"]}}}'
+    ),
+    messages=(
+        _NO_REGISTRATION.says(
+            "Incompatible auth server: does not support dynamic client registration",
+            "The issuer registers no clients. Enter a client id.",
+        ),
+        _STALE.says(
+            "invalid_client",
+            "The issuer no longer knows the client that mcp-remote registered. Delete the folder ~/.mcp-auth; mcp-remote then registers again.",
+        ),
+        _EXCHANGE.suggests(
+            "Token exchange failed: HTTP 400",
+            "Often the same: an old registration in ~/.mcp-auth.",
+        ),
+    ),
     connection=ConnectionFacts(
         user_agent=UNSOURCED.suggests("node"),
         oauth_user_agent=UNSOURCED.suggests("node"),

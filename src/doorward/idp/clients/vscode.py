@@ -1,6 +1,6 @@
 """Visual Studio Code."""
 
-from doorward.idp.clients.client import SEEN, ConnectionFacts, McpClient
+from doorward.idp.clients.client import SEEN, SEEN_LATER, ConnectionFacts, McpClient
 from doorward.idp.facts import UNSOURCED, Source
 
 _PORT = Source("https://github.com/microsoft/vscode/issues/278512", SEEN)
@@ -16,6 +16,10 @@ _MCP = Source(
 )
 _GUIDE = Source("https://www.keycloak.org/securing-apps/mcp-authz-server", SEEN)
 _DOCUMENT = Source("https://vscode.dev/oauth/client-metadata.json", SEEN)
+
+_FAILED = Source("https://github.com/microsoft/vscode/issues/257415", SEEN_LATER)
+_NOT_SUPPORTED = Source("https://github.com/microsoft/vscode/issues/279955", SEEN_LATER)
+_FORGET = Source("https://github.com/microsoft/vscode-docs/pull/8689", SEEN_LATER)
 
 VSCODE = McpClient(
     name="vscode",
@@ -35,6 +39,19 @@ VSCODE = McpClient(
     facts=(
         _PORT.says("If port 33418 is in use, VS Code takes another one."),
         _SECRET.suggests("oauth.clientId needs VS Code 1.116, the secret 1.122."),
+        _FORGET.says(
+            "The command Authentication: Remove Dynamic Authentication Providers deletes registrations that VS Code keeps."
+        ),
+    ),
+    messages=(
+        _NOT_SUPPORTED.says(
+            "Dynamic Client Registration not supported",
+            "The issuer registers no clients, and VS Code asks for a client id. Register it with the redirect URIs of this page.",
+        ),
+        _FAILED.says(
+            "Dynamic registration failed",
+            "The issuer refuses the registration. Its log has the reason.",
+        ),
     ),
     connection=ConnectionFacts(
         user_agent=_MCP.says("Visual Studio Code/1.122.0"),

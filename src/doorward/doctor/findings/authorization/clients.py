@@ -69,7 +69,7 @@ FINDINGS = (
         "registrations when it restarts.",
         decide="If the error comes back after each restart of the issuer, the issuer forgets "
         "registrations. If it does not, the client kept an old id.",
-        seen_as=("invalid_client", "Client not found"),
+        seen_as=("invalid_client", "Client not found", "Unrecognized client_id"),
         threads=("supabase/mcp#355", "anthropics/claude-code#84614", "geelen/mcp-remote#36"),
         specs=("RFC 7591 §3.2.1",),
     ),

@@ -5,6 +5,8 @@ from doorward.doctor.findings.finding import Blame, Finding, Severity
 _SEEN = (
     "Incompatible auth server: does not support dynamic client registration",
     "Dynamic client registration failed",
+    "Dynamic client registration not supported",
+    "Dynamic registration failed",
 )
 _FIXES = {
     "keycloak": "In Clients > Client registration > Anonymous access policies, change Trusted Hosts: "

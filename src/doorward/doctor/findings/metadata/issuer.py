@@ -2,7 +2,12 @@
 
 from doorward.doctor.findings.finding import Blame, Finding, Severity
 
-_SEEN = ("Failed to discover OAuth metadata", "Authorization with the MCP server failed")
+_SEEN = (
+    "Failed to discover OAuth metadata",
+    "Failed to discover OAuth configuration",
+    "Error fetching OAuth configuration",
+    "Authorization with the MCP server failed",
+)
 
 FINDINGS = (
     Finding(

@@ -3,7 +3,12 @@
 from doorward.doctor.findings.finding import Blame, Finding, Severity
 from doorward.doctor.findings.reachability.endpoint import UNREACHED
 
-_SEEN = ("Failed to discover OAuth metadata", "Authorization with the MCP server failed")
+_SEEN = (
+    "Failed to discover OAuth metadata",
+    "Failed to discover OAuth configuration",
+    "Error fetching OAuth configuration",
+    "Authorization with the MCP server failed",
+)
 _UNREAD = (
     "metadata-url-http", "metadata-url-not-allowed", "metadata-page", "metadata-protected",
     "metadata-not-found", "metadata-unreadable",
