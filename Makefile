@@ -115,7 +115,7 @@ bench-tokens: setup tests/clients/node_modules/.installed ## measure token endpo
 bench-gateway: setup ## measure the gateway beside nginx and a proxy of Starlette and httpx2
 	$(RUN) python -m benchmarks.gateway
 
-bench-languages: setup ## measure servers in Go beside ours, where Go is installed
+bench-languages: setup ## measure the official Go, TypeScript and Rust servers beside ours, where their tools are installed
 	$(RUN) python -m benchmarks.languages
 
 docs: setup ## regenerate generated pages, and build the site into site/

@@ -145,9 +145,8 @@ def _command(contender: Contender, loop: str, descriptor: int, keys_url: str) ->
     if not contender.command:
         ours = [sys.executable, "-m", "benchmarks.serve", contender.name, loop]
         return [*ours, str(descriptor), keys_url, core]
-    program, *options = contender.command
     pinned = ["taskset", "--cpu-list", core] if core else []
-    return [*pinned, program, str(descriptor), keys_url, *options]
+    return [*pinned, *contender.command, str(descriptor), keys_url, *contender.options]
 
 
 def _environment() -> dict[str, str]:

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder, key_server(mint.key_set()) as keys_url:
         built = build(Path(folder))
         if not built.contenders:
-            _say("No toolchain was found. Install Go, and have it on PATH.")
+            _say("No toolchain was found. Install Go, npm or cargo, and have it on PATH.")
             return 1
         pin(cores()[1])
         results = rounds.measure(

@@ -25,9 +25,12 @@ def section(
         f"Measured {day}, load average at the start {load:.1f}: `make bench-languages`."
         f" {', '.join(versions)}.\n"
         "The same calls, tokens and token requests as above; the servers take turns.\n"
-        "The Go SDK has no cache of verified tokens, so a map was added for known tokens. It applies no"
-        " policy to tools, and writes no audit events. Go's garbage collector is in its usual setting,"
-        " on the same core."
+        "Each is protected as its ecosystem does it: Go by the SDK's `RequireBearerToken` and golang-jwt,"
+        " TypeScript by the `requireBearerAuth` of its express package and jose, and Rust, whose SDK"
+        " checks no tokens, by a middleware of axum on jsonwebtoken.\n"
+        "None of the three SDKs has a cache of verified tokens, so a map was added for known tokens."
+        " They apply no policy to tools, and write no audit events. Garbage collectors are in their"
+        " usual setting, on the same core."
     )
     rows = [["token endpoint", "durable", "CPU µs per code", "CPU µs per refresh"], ["---"] * 4]
     rows += [

@@ -13,7 +13,8 @@ class Contender(NamedTuple):
     address of the issuer's keys. ``guarded`` says that it must refuse bad tokens; ``calls`` names
     the set of calls it is asked: one token, a token that is new each time, or one and the same.
     ``bare`` runs it as doorward's own servers are run, by ``doorward.serving.serve``. ``command`` is
-    for a server in another language: it gets the listening descriptor and the address of the keys.
+    for a server in another language: it gets the listening descriptor, the address of the keys, and
+    then ``options``.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Contender(NamedTuple):
     calls: Literal["known", "new", "same"] = "known"
     bare: bool = False
     command: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
     def build(self, keys_url: str) -> Callable[..., Any]:
         """Return the application; imports what it needs and nothing of the others."""
