@@ -6,6 +6,7 @@ Measure what users, sign-ins and refreshes take in the database, and what a proc
 
 import argparse
 import asyncio
+import socket
 import subprocess
 import sys
 import tempfile
@@ -45,7 +46,7 @@ async def size(server: AuthorizationServer) -> int:
     return path.stat().st_size
 
 
-async def measure(database_url: str) -> None:
+async def measure(database_url: str, count: int) -> None:
     """Print the bytes that one more user, sign-in and refresh take."""
     server = AuthorizationServer(_settings(database_url), audit=lambda _: None)
     await server.start()
@@ -53,7 +54,7 @@ async def measure(database_url: str) -> None:
     async def added(what: str, work: Callable[[], Awaitable[None]]) -> None:
         before = await size(server)
         await work()
-        print(f"{what}: {(await size(server) - before) / COUNT:.0f} bytes each", flush=True)
+        print(f"{what}: {(await size(server) - before) / count:.0f} bytes each", flush=True)
 
     codes: list[tuple[str, str]] = []
     tokens: list[str] = []
@@ -63,12 +64,12 @@ async def measure(database_url: str) -> None:
     http = httpx2.AsyncClient(transport=transport, base_url=server.settings.issuer)
 
     async def add_users() -> None:
-        for number in range(COUNT):
+        for number in range(count):
             await server.users.add(f"user-{number}@example.com", None, SCOPE.split(), (), "A Name")
 
     async def sign_in() -> None:
         # Each hundred in one transaction, which may take five seconds.
-        for _ in range(COUNT // 100):
+        for _ in range(count // 100):
             codes.extend(await _codes(server, user, client, 100))
         for code, verifier in codes:
             fields = {
@@ -96,26 +97,29 @@ async def measure(database_url: str) -> None:
         await server.aclose()
 
 
-def memory(folder: Path) -> None:
+def memory(folder: Path, count: int) -> None:
     """Print the memory of ``doorward serve`` at its start, and after many requests."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     file = folder / "doorward.toml"
     file.write_text(
-        """listen = "127.0.0.1:18765"
+        f"""listen = "127.0.0.1:{port}"
 [authorization_server]
-issuer = "http://localhost:18765"
+issuer = "http://localhost:{port}"
 database_url = "sqlite:///doorward.db"
 secret_file = "doorward.secret"
 [[mcp_servers]]
-resource = "http://localhost:18765/mcp"
+resource = "http://localhost:{port}/mcp"
 upstream = "http://127.0.0.1:1/mcp"
-scopes = { "mcp:read" = "See tools" }
-policy = { base = { scopes = ["mcp:read"] } }
+scopes = {{ "mcp:read" = "See tools" }}
+policy = {{ base = {{ scopes = ["mcp:read"] }} }}
 """,
         encoding="utf-8",
     )
     command = [str(Path(sys.executable).parent / "doorward"), "serve", str(file)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        at = "http://localhost:18765"
+        at = f"http://localhost:{port}"
         http = httpx2.Client(base_url=at, timeout=30)
         while True:
             try:
@@ -125,11 +129,11 @@ policy = { base = { scopes = ["mcp:read"] } }
                 time.sleep(0.2)
         seen = psutil.Process(process.pid)
         print(f"memory at the start: {seen.memory_info().rss / 1e6:.0f} MB", flush=True)
-        for number in range(COUNT):
+        for number in range(count):
             http.post("/mcp", json={"jsonrpc": "2.0", "id": number, "method": "ping"})
             http.post("/token", data={"grant_type": "refresh_token", "client_id": str(number)})
         print(
-            f"memory after {2 * COUNT} requests: {seen.memory_info().rss / 1e6:.0f} MB", flush=True
+            f"memory after {2 * count} requests: {seen.memory_info().rss / 1e6:.0f} MB", flush=True
         )
         process.terminate()
 
@@ -138,12 +142,14 @@ def main() -> None:
     """Measure, and print the figures."""
     parser = argparse.ArgumentParser(description="Measure what sizing needs.")
     parser.add_argument("database_url", nargs="?")
-    given = parser.parse_args().database_url
+    parser.add_argument("--count", type=int, default=COUNT, help="rows of each kind, in hundreds")
+    arguments = parser.parse_args()
+    given, count = arguments.database_url, arguments.count
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        asyncio.run(measure(given or f"sqlite+aiosqlite:///{folder / 'sizing.db'}"))
+        asyncio.run(measure(given or f"sqlite+aiosqlite:///{folder / 'sizing.db'}", count))
         if given is None:
-            memory(folder)
+            memory(folder, count)
 
 
 if __name__ == "__main__":
