@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from doorward.gateway.refusals import UpstreamBroken
 from doorward.gateway.upstream.exchange import UpstreamResponse
-from doorward.gateway.upstream.shortened_lists import LARGEST_LIST, ShortenedLists
+from doorward.gateway.upstream.shortened_lists import ShortenedLists
+from doorward.guard.lists.list_response import LONGEST
 from doorward.identity import SCOPE_KEY, Identity
 from doorward.policy import Operation
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
@@ -98,7 +99,7 @@ def test_other_responses_are_not_read() -> None:
     [
         (b"<html>", {}, "not JSON"),
         (answer(), {"content_encoding": "gzip"}, "compressed"),
-        (b" " * (LARGEST_LIST + 1), {}, "more than"),
+        (b" " * (LONGEST + 1), {}, "more than"),
     ],
 )
 async def test_a_list_that_cannot_be_read_is_not_passed_on(

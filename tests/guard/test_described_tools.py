@@ -161,7 +161,6 @@ async def test_a_list_in_the_rest_of_an_interrupted_stream_is_described(mint: To
         (JSON, b'{"result":{"tools":{"name":"hello"}}}', []),
         (JSON, b'{"error":{"code":1,"message":"tools"}}', []),
         (JSON, b"", []),
-        (JSON, b"\x1f\x8b", [(b"content-encoding", b"gzip")]),
         ((b"content-type", b"text/plain"), b'{"result":{"tools":[{"name":"hello"}]}}', []),
     ],
 )
@@ -188,10 +187,17 @@ async def test_what_is_no_list_is_passed_on(
     assert b"accept-encoding" not in app.asked[0]
 
 
+async def test_a_list_that_is_compressed_all_the_same_is_not_sent(mint: TokenMint) -> None:
+    answer = await answer_of(Lists(JSON, [b"\x1f\x8b"], (b"content-encoding", b"gzip")), mint)
+
+    assert answer.status_code == 503
+    assert answer.json()["error"]["data"]["reason"] == "list-not-readable"
+
+
 async def test_a_list_without_end_is_not_kept(
     mint: TokenMint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("doorward.guard.lists.described_tools.LONGEST", 100)
+    monkeypatch.setattr("doorward.guard.lists.list_response.LONGEST", 100)
     pieces = [b'{"result":"', *[b"x" * 20] * 10]
     whole = await answer_of(Lists(JSON, pieces), mint)
     # Clients of ASGI in this process accept no answer without an end.

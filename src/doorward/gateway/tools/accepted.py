@@ -8,10 +8,10 @@ from doorward.correlation_id import SCOPE_KEY as CORRELATION_KEY
 from doorward.gateway.refusals import ToolNotAccepted, UpstreamBroken
 from doorward.gateway.tools.definitions import unusable
 from doorward.gateway.tools.pins import ToolPins
-from doorward.guard.lists.public_lists import LONGEST, body_kind, uncompressed, with_length
-from doorward.wire.asgi import ASGIApp, Message, Receive, Scope, Send
+from doorward.guard.lists.list_response import ListResponse, uncompressed
+from doorward.guard.refusals import ListNotReadable
+from doorward.wire.asgi import ASGIApp, Receive, Scope, Send
 from doorward.wire.error_response import jsonrpc_body
-from doorward.wire.event_stream import EventRewriter
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.jsonrpc.envelope import Envelope
 from doorward.wire.strict_json import NotStrictJson, parse
@@ -49,8 +49,11 @@ class AcceptedTools:
             await _answer(ToolNotAccepted(f"{called!r}: {why}"), scope, send)
         elif method == "tools/list" or (scope["type"] == "http" and scope["method"] == "GET"):
             # A client can fetch the rest of an interrupted stream with GET.
-            answer = _ListAnswer(self._message, scope, send)
-            await self._app(uncompressed(scope), receive, answer.send)
+            response = ListResponse(self._message, send)
+            await self._app(uncompressed(scope), receive, response.send)
+            # Without its end, no client takes a response that has begun for a complete one.
+            if response.problem is not None and not response.has_begun:
+                await _answer(UpstreamBroken(response.problem.detail), scope, send)
         else:
             await self._app(scope, receive, send)
 
@@ -66,14 +69,14 @@ class AcceptedTools:
         Return a message without tools that nobody may see.
 
         Raises:
-            UpstreamBroken: 502, other readers could find other tools in it.
+            ListNotReadable: other readers could find other tools in it.
         """
         try:
             message = parse(text)
         except NotStrictJson as error:
             if b"tools" not in text:
                 return text
-            raise UpstreamBroken(f"a list of tools that is ambiguous: {error}") from None
+            raise ListNotReadable(f"a list of tools that is ambiguous: {error}") from None
         several = message if isinstance(message, list) else [message]
         changed = [self._changed(one) for one in several]
         if all(after is before for after, before in zip(changed, several, strict=True)):
@@ -113,65 +116,6 @@ class AcceptedTools:
             if len(self.reasons) < _MOST_NAMES:
                 self.reasons[name] = why
             self._refused(name, why)
-
-
-class _ListAnswer:
-    """One answer that can have a list: events as they come, a JSON body when it is complete."""
-
-    def __init__(self, change: Callable[[bytes], bytes], scope: Scope, send: Send) -> None:
-        self._change = change
-        self._scope = scope
-        self._send = send
-        self._start: Message | None = None
-        self._body = bytearray()
-        self._events: EventRewriter | None = None
-        self._is_over = False
-
-    async def send(self, message: Message) -> None:
-        if self._is_over:
-            return
-        try:
-            await self._forward(message)
-        except UpstreamBroken as error:
-            self._is_over = True
-            # Without its end, no client takes a stream that has begun for a complete one.
-            if self._start is not None:
-                await _answer(error, self._scope, self._send)
-
-    async def _forward(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            await self._begin(message)
-        elif message["type"] == "http.response.body" and self._start is not None:
-            await self._collect(self._start, message)
-        elif message["type"] == "http.response.body" and self._events is not None:
-            chunk = self._events.feed(message.get("body", b""))
-            if self._events.held > LONGEST:
-                raise UpstreamBroken(f"a list of more than {LONGEST} bytes")
-            await self._send({**message, "body": chunk})
-        else:
-            await self._send(message)
-
-    async def _begin(self, message: Message) -> None:
-        kind = body_kind(message.get("headers", ()))
-        if kind in (b"application/json", None):
-            self._start = message
-            if kind is None:
-                raise UpstreamBroken("a list is compressed, which nobody asked for")
-            return
-        if kind == b"text/event-stream":
-            self._events = EventRewriter(self._change)
-            message = with_length(message, None)
-        await self._send(message)
-
-    async def _collect(self, start: Message, message: Message) -> None:
-        self._body += message.get("body", b"")
-        if len(self._body) > LONGEST:
-            raise UpstreamBroken(f"a list of more than {LONGEST} bytes")
-        if message.get("more_body"):
-            return
-        body = self._change(bytes(self._body)) if self._body else b""
-        await self._send(with_length(start, len(body)))
-        await self._send({"type": "http.response.body", "body": body})
 
 
 async def _answer(refusal: ToolNotAccepted | UpstreamBroken, scope: Scope, send: Send) -> None:

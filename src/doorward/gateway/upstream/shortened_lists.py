@@ -8,6 +8,7 @@ import msgspec
 from doorward.gateway.headers import Header
 from doorward.gateway.refusals import UpstreamBroken
 from doorward.gateway.upstream.exchange import UpstreamResponse
+from doorward.guard.lists.list_response import LONGEST
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity
 from doorward.policy import Operation
@@ -18,8 +19,6 @@ from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.jsonrpc.envelope import Envelope
 
 Permits = Callable[[Identity | None, Operation], bool]
-LARGEST_LIST = 16 * 1024 * 1024
-"""Bytes of one list, or of one event of a stream."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -127,5 +126,5 @@ async def _events(chunks: AsyncIterator[bytes], shorten: Shorten) -> AsyncIterat
 
 
 def _require_short(held: int) -> None:
-    if held > LARGEST_LIST:
-        raise UpstreamBroken(f"a list has more than {LARGEST_LIST} bytes")
+    if held > LONGEST:
+        raise UpstreamBroken(f"a list has more than {LONGEST} bytes")

@@ -8,13 +8,12 @@ from msgspec import Raw
 
 from doorward.guard.http.request_headers import RequestHeaders
 from doorward.guard.http.responses import Response, deliver
-from doorward.guard.lists.public_lists import LONGEST, body_kind, uncompressed, with_length
+from doorward.guard.lists.list_response import ListResponse, uncompressed
 from doorward.guard.refusals import ListNotReadable
 from doorward.guard.scopes import needs_of
 from doorward.policy import Operation, Policy
 from doorward.policy.rules import OPEN_STREAM
-from doorward.wire.asgi import ASGIApp, Message, Receive, Scope, Send
-from doorward.wire.event_stream import EventRewriter
+from doorward.wire.asgi import ASGIApp, Receive, Scope, Send
 
 SCHEMES = "securitySchemes"
 _Members = dict[str, Raw]
@@ -59,7 +58,7 @@ class DescribedTools:
     ``app``, in whose lists each tool says by ``policy`` what it needs.
 
     What the application itself says there is replaced. A body that is not JSON is passed on: no
-    client reads a list in it. ``refuse`` answers for a list that is too long.
+    client reads a list in it. ``refuse`` answers for a list that cannot be read.
     """
 
     def __init__(
@@ -71,12 +70,12 @@ class DescribedTools:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        answer = _DescribedAnswer(self._message, send)
-        await self._app(uncompressed(scope), receive, answer.send)
-        if answer.too_long:
-            refusal = self._refuse(ListNotReadable(f"a list of more than {LONGEST} bytes"))
+        response = ListResponse(self._message, send)
+        await self._app(uncompressed(scope), receive, response.send)
+        if response.problem is not None:
+            refusal = self._refuse(response.problem)
             # Without its end, no client takes a response that has begun for a complete one.
-            if not answer.has_begun:
+            if not response.has_begun:
                 await deliver(refusal, send, [])
 
     def _message(self, text: bytes) -> bytes:
@@ -113,50 +112,3 @@ def _members_of(value: Raw | None) -> _Members:
         return {} if value is None else _members(value)
     except msgspec.MsgspecError:
         return {}
-
-
-class _DescribedAnswer:
-    """One answer: events are passed on as they come, a JSON body when it is complete."""
-
-    def __init__(self, change: Callable[[bytes], bytes], send: Send) -> None:
-        self.has_begun = False
-        self.too_long = False
-        self._change = change
-        self._send = send
-        self._start: Message | None = None
-        self._body = bytearray()
-        self._events: EventRewriter | None = None
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            await self._begin(message)
-        elif self.too_long or message["type"] != "http.response.body":
-            return
-        elif self._start is not None:
-            await self._collect(self._start, message)
-        elif self._events is not None:
-            chunk = self._events.feed(message.get("body", b""))
-            self.too_long = self._events.held > LONGEST
-            await self._send({**message, "body": chunk})
-        else:
-            await self._send(message)
-
-    async def _begin(self, message: Message) -> None:
-        kind = body_kind(message.get("headers", ()))
-        if kind == b"application/json":
-            self._start = message
-            return
-        if kind == b"text/event-stream":
-            self._events = EventRewriter(self._change)
-            message = with_length(message, None)
-        self.has_begun = True
-        await self._send(message)
-
-    async def _collect(self, start: Message, message: Message) -> None:
-        self._body += message.get("body", b"")
-        self.too_long = len(self._body) > LONGEST
-        if self.too_long or message.get("more_body"):
-            return
-        body = self._change(bytes(self._body))
-        await self._send(with_length(start, len(body)))
-        await self._send({"type": "http.response.body", "body": body})
