@@ -504,4 +504,4 @@ async def test_what_ran_for_strangers_is_a_subset_of_the_public_names(
 
 def test_a_guard_without_public_rules_looks_at_no_stranger(mint: TokenMint) -> None:
     guard: Guard = guards(mint)(Policy(base=BASE))
-    assert not guard.policy.has_public
+    assert not guard.policy.serves_strangers

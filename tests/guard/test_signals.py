@@ -242,7 +242,9 @@ async def agree(drawn: Drawn) -> list[str]:
         assert without.admitted == public
         if not without.admitted:
             first = bench.guard.pipeline.challenge.scopes
-            needed = row.scopes if row is not None and drawn.policy.has_public else frozenset()
+            needed = (
+                row.scopes if row is not None and drawn.policy.serves_strangers else frozenset()
+            )
             assert without.scopes == first | needed
             assert without.challenge is not None
             assert without.challenge["resource_metadata"] == METADATA
@@ -273,7 +275,7 @@ def _require_form(drawn: Drawn, with_token: Signals, without: Signals) -> None:
     for has_token, found in ((True, with_token), (False, without)):
         form = "http"
         # Without anything public, a request without a token is refused before it is read.
-        if drawn.client is not None and (has_token or drawn.policy.has_public):
+        if drawn.client is not None and (has_token or drawn.policy.serves_strangers):
             assert drawn.client.connection is not None
             if recognized(drawn.client):
                 form = refusal_form(drawn.client.connection, has_token=has_token)

@@ -48,6 +48,7 @@ class NamedRule:
     roles: frozenset[str] = frozenset()
     kinds: frozenset[Any] = frozenset()
     public: bool = False
+    advertised: bool = False
     arguments: Mapping[str, Any] | None = None
     limit: str | None = None
     concurrent: int | None = None
@@ -60,6 +61,7 @@ class NamedRule:
             self.roles,
             self.kinds,
             public=self.public,
+            advertised=self.advertised,
             arguments=self.arguments,
             limit=self.limit,
             concurrent=self.concurrent,

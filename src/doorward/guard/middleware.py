@@ -354,14 +354,14 @@ class GuardMiddleware:
         return running if request.release is None else _released(running, request.release)
 
     def _for_stranger(self, request: GuardedRequest) -> ASGIApp:
-        """Return the application, whose lists show a caller without a token what is public."""
+        """Return the application, whose lists show a caller without a token what the policy lists."""
         operation, policy = request.operation, self._settings.policy
         if operation is None or operation.method not in LISTS:
             return self._app
         return PublicLists(
             self._app,
             operation.method,
-            lambda wanted: policy.decide(None, wanted).allowed,
+            lambda wanted: policy.decide(None, wanted).is_listed,
             lambda problem: self._pipeline.refuse(request, problem),
         )
 

@@ -157,7 +157,7 @@ class Pipeline:
 
     def admit_stranger(self, request: GuardedRequest, policy: Policy) -> None:
         """
-        Mark a request without any credential as one of a stranger, if ``policy`` has something public.
+        Mark a request without any credential as one of a stranger, if ``policy`` serves any.
 
         A credential that is malformed, expired or of another scheme is never treated as none: its
         sender wants to be somebody.
@@ -167,7 +167,7 @@ class Pipeline:
 
         Spec: RFC 6750 §3.1
         """
-        if b"authorization" in request.headers.by_name or not policy.has_public:
+        if b"authorization" in request.headers.by_name or not policy.serves_strangers:
             raise MissingToken("no bearer token")
         request.is_stranger = True
 
@@ -189,7 +189,7 @@ class Pipeline:
             )
         if not decision.allowed:
             if identity is None:
-                raise self._refusal_of_stranger(policy, operation)
+                raise self._refusal_of_stranger(policy, operation, decision)
             raise self._refusal_of(request, decision, operation, identity)
         if decision.limits:
             request.limits = decision.limits
@@ -220,10 +220,13 @@ class Pipeline:
             address = address_key(HTTPConnection(request.scope), self._trusted_proxies)
         return counted_as(request.identity, address)
 
-    def _refusal_of_stranger(self, policy: Policy, operation: Operation) -> MissingToken:
+    def _refusal_of_stranger(
+        self, policy: Policy, operation: Operation, decision: Decision
+    ) -> MissingToken:
         # Most clients act on one challenge for each call: it names all that the call needs. Where
         # names are hidden, it is the same for what is protected and for what is not there.
-        needs = None if self._hides else needs_of(policy, operation)
+        is_hidden = self._hides and not decision.advertised
+        needs = None if is_hidden else needs_of(policy, operation)
         scopes = frozenset[str]() if needs is None else needs.scopes
         return MissingToken(f"{_what(operation)} is not public", scopes)
 
@@ -277,7 +280,13 @@ class Pipeline:
             return MissingToken(f"{_what(operation)} is not public")
         refusal = _refusal_of(decision, operation, identity)
         # Operations without a name, such as lists, are not hidden: a client may request their scopes.
-        if not self._hides or operation.name is None or operation.method not in _HIDEABLE:
+        # Neither is what lists show.
+        if (
+            not self._hides
+            or decision.advertised
+            or operation.name is None
+            or operation.method not in _HIDEABLE
+        ):
             return refusal
         request.hidden_reason = refusal.code
         return _unknown(operation, refusal.detail)

@@ -1,6 +1,7 @@
 """Rules that authors declare on their tools, and the policy that adds them to the operator's."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import replace
 from inspect import isfunction, ismethod, unwrap
 from types import CellType
@@ -19,6 +20,10 @@ _ATTRIBUTE = "__doorward_rules__"
 _ANYTHING = Operation("")
 _NOTHING_NEEDED = Decision(True, "allowed")
 _NO_CALLER = Decision(False, "no-caller")
+_ADVERTISED = Decision(False, "no-caller", advertised=True)
+
+listing: ContextVar[bool] = ContextVar("doorward_listing", default=False)
+"""Whether FastMCP makes a list, which the policy shortens afterwards."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -43,7 +48,8 @@ class requires:  # noqa: N801 - it is written as a decorator
     Write it below the server's own decorator. The adapters of the official SDK and of FastMCP read
     it. The guard refuses other callers with HTTP 403, and lists leave the tool out. The operator's
     rules for the tool apply as well. ``requires(public=True)`` lets in callers without a token, unless
-    the operator has a rule for the tool that does not. In FastMCP it is also an auth check:
+    the operator has a rule for the tool that does not, and so does ``advertised=True``, which shows the
+    tool in lists before a sign-in. In FastMCP it is also an auth check:
     ``@mcp.tool(auth=requires(scopes={"orders:refund"}))``. Without an adapter it has no effect.
 
     Raises:
@@ -57,6 +63,7 @@ class requires:  # noqa: N801 - it is written as a decorator
         roles: Collection[str] = (),
         kinds: Collection[Kind] = (),
         public: bool = False,
+        advertised: bool = False,
     ) -> None:
         for given in (scopes, roles, kinds):
             if isinstance(given, str):
@@ -65,7 +72,7 @@ class requires:  # noqa: N801 - it is written as a decorator
                     f"scopes, roles and kinds are collections, and {given!r} is a string.",
                     "Write scopes={'mcp:tools'}, with braces.",
                 )
-        self.rule = Rule(scopes, roles, kinds, public=public)
+        self.rule = Rule(scopes, roles, kinds, public=public, advertised=advertised)
         self._policy_of_rule = Policy(base=Rule(scopes, roles, kinds))
 
     @overload
@@ -79,7 +86,7 @@ class requires:  # noqa: N801 - it is written as a decorator
         if callable(target):
             setattr(target, _ATTRIBUTE, (*getattr(target, _ATTRIBUTE, ()), self.rule))
             return target
-        if self.rule.public:
+        if self.rule.public or (self.rule.advertised and listing.get()):
             return True
         caller = current_identity()
         if caller is None or target.token is None:
@@ -238,29 +245,38 @@ class DeclaredPolicy(Policy):
         return decision
 
     @property
-    def has_public(self) -> bool:
-        """Whether a rule of either side is public."""
+    def serves_strangers(self) -> bool:
+        """Whether a rule of either side is public or advertised."""
         declared = self.declarations.declared().values()
-        return self._operator_policy.has_public or any(
-            rule.public for rules in declared for rule in rules
+        return self._operator_policy.serves_strangers or any(
+            rule.public or rule.advertised for rules in declared for rule in rules
         )
 
     def _decide_added_for_stranger(self, operation: Operation, added: "_AddedRules") -> Decision:
-        """Return the decision for a caller without a token: both sides must have made it public."""
+        """
+        Return the decision for a caller without a token.
+
+        Both sides must have made the operation public, or must list it.
+        """
         if operation.name is None:
             return self._decide_for_stranger(operation)
-        if not all(rule.public for rule in added.rules):
+        declared = _decide_rules_for_stranger(added.rules)
+        if not declared.is_listed:
             return _NO_CALLER
         decision = self._operator_policy.decide(None, operation)
-        is_public = decision.allowed or (
+        is_declared_alone = (
             decision.reason == "unknown-operation"
             and bool(added.rules)
             # What reaches a public prompt or resource is not public itself.
             and operation.method in PUBLIC_METHODS
         )
-        others = (self._operator_policy.decide(None, other) for other in added.other_names)
-        if is_public and all(one.allowed for one in others):
-            return decision if decision.allowed else _NOTHING_NEEDED
+        own = declared if is_declared_alone else decision
+        others = [self._operator_policy.decide(None, other) for other in added.other_names]
+        every = (declared, own, *others)
+        if all(one.allowed for one in every):
+            return own
+        if all(one.is_listed for one in every):
+            return _ADVERTISED
         return decision if decision.reason == "unknown-operation" else _NO_CALLER
 
     def _decide(self, identity: Identity, operation: Operation, added: "_AddedRules") -> Decision:
@@ -278,16 +294,17 @@ class DeclaredPolicy(Policy):
             decision = _combine(decision, self._operator_policy.decide(identity, other))
         for rule in added.rules:
             decision = _combine(decision, self._decide_rule(identity, rule))
-        return decision
+        return _advertised_if(decision, self._decide_added_for_stranger(operation, added))
 
     def decide_rules(self, identity: Identity | None, rules: Sequence[Rule]) -> Decision:
         """Return whether ``identity`` meets all of these declared ``rules``."""
+        for_stranger = _decide_rules_for_stranger(rules)
         if identity is None:
-            return _NOTHING_NEEDED if all(rule.public for rule in rules) else _NO_CALLER
+            return for_stranger
         decision = _NOTHING_NEEDED
         for rule in rules:
             decision = _combine(decision, self._decide_rule(identity, rule))
-        return decision
+        return _advertised_if(decision, for_stranger)
 
     def reaches(self, identity: Identity, scope: str) -> bool:
         """Return whether the caller holds ``scope`` or a broader one that contains it."""
@@ -338,13 +355,14 @@ class DeclaredPolicy(Policy):
                 requirement = _with_requirements(requirement, more.scopes, more.roles, more.kinds)
                 both = dict.fromkeys((*requirement.conditions, *more.conditions))
                 requirement = replace(requirement, conditions=tuple(both))
-        if self._decide_added_for_stranger(operation, added).allowed:
+        for_stranger = self._decide_added_for_stranger(operation, added)
+        if for_stranger.allowed:
             return replace(requirement, scopes=frozenset(), roles=(), kinds=EVERY_KIND, public=True)
         for rule in added.rules:
             requirement = _with_requirements(
                 requirement, rule.scopes, (rule.roles,) if rule.roles else (), rule.kinds
             )
-        return requirement
+        return replace(requirement, advertised=for_stranger.advertised)
 
     def _added_rules(self, operation: Operation) -> "_AddedRules":
         reached = reached_by(operation.method, operation.name, operation.reaches)
@@ -378,8 +396,9 @@ class DeclaredPolicy(Policy):
         alone = self._policy_of_rule.get(rule)
         if alone is None:
             # One entry for each declared rule: no peer can make this cache grow.
+            # ``requires`` has no other conditions.
             alone = self._policy_of_rule[rule] = Policy(
-                base=Rule() if rule.public else rule,
+                base=Rule(rule.scopes, rule.roles, rule.kinds)
             )
         if not rule.scopes <= identity.scopes:
             reached = frozenset(
@@ -387,6 +406,20 @@ class DeclaredPolicy(Policy):
             )
             identity = msgspec.structs.replace(identity, scopes=reached)
         return alone.decide(identity, _ANYTHING)
+
+
+def _decide_rules_for_stranger(rules: Sequence[Rule]) -> Decision:
+    if all(rule.public for rule in rules):
+        return _NOTHING_NEEDED
+    return _ADVERTISED if all(rule.public or rule.advertised for rule in rules) else _NO_CALLER
+
+
+def _advertised_if(decision: Decision, for_stranger: Decision) -> Decision:
+    """Return ``decision``, which is advertised if it is to strangers and scopes would help."""
+    wanted = decision.reason == "scope-missing" and for_stranger.is_listed
+    if decision.advertised == wanted:
+        return decision
+    return msgspec.structs.replace(decision, advertised=wanted)
 
 
 # If both sides refuse, the higher number is reported: refusals that no scope can fix come first.

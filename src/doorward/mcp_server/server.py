@@ -155,6 +155,15 @@ class McpServer(Notifications):
     def decide(self, decide: Decide | None) -> None:
         self._access_rules.decide = decide
 
+    @property
+    def shows(self) -> Decide | None:
+        """The decision that filters lists in place of ``decide``, for a policy with advertised rules."""
+        return self._access_rules.shows
+
+    @shows.setter
+    def shows(self, shows: Decide | None) -> None:
+        self._access_rules.shows = shows
+
     def tool(
         self,
         *,
@@ -162,6 +171,7 @@ class McpServer(Notifications):
         roles: Collection[str] = (),
         kinds: Collection[Kind] = (),
         public: bool = False,
+        advertised: bool = False,
         name: str | None = None,
         title: str | None = None,
         description: str | None = None,
@@ -189,7 +199,7 @@ class McpServer(Notifications):
 
         Spec: MCP 2026-07-28, server/tools
         """
-        rule = rule_of(scopes, roles, kinds, public=public)
+        rule = rule_of(scopes, roles, kinds, public=public, advertised=advertised)
 
         def register(function: F) -> F:
             tool = read_tool(
@@ -215,6 +225,7 @@ class McpServer(Notifications):
         roles: Collection[str] = (),
         kinds: Collection[Kind] = (),
         public: bool = False,
+        advertised: bool = False,
         name: str | None = None,
         title: str | None = None,
         description: str | None = None,
@@ -229,7 +240,7 @@ class McpServer(Notifications):
 
         Spec: MCP 2026-07-28, server/prompts
         """
-        rule = rule_of(scopes, roles, kinds, public=public)
+        rule = rule_of(scopes, roles, kinds, public=public, advertised=advertised)
 
         def register(function: F) -> F:
             prompt = read_prompt(function, name=name, title=title, description=description)
@@ -248,6 +259,7 @@ class McpServer(Notifications):
         roles: Collection[str] = (),
         kinds: Collection[Kind] = (),
         public: bool = False,
+        advertised: bool = False,
         name: str | None = None,
         title: str | None = None,
         description: str | None = None,
@@ -272,7 +284,7 @@ class McpServer(Notifications):
 
         Spec: MCP 2026-07-28, server/resources
         """
-        rule = rule_of(scopes, roles, kinds, public=public)
+        rule = rule_of(scopes, roles, kinds, public=public, advertised=advertised)
 
         def register(function: F) -> F:
             resource = read_resource(

@@ -10,7 +10,12 @@ from doorward.errors import ConfigurationError
 from doorward.identity import Identity, Kind
 from doorward.policy.call_limits import CallLimit, RuleLimit
 from doorward.policy.conditions import RuleConditions, conditions_of
-from doorward.policy.rule_index import RuleIndex, require_public_by_name, require_valid_rule
+from doorward.policy.rule_index import (
+    RuleIndex,
+    require_advertised_by_name,
+    require_public_by_name,
+    require_valid_rule,
+)
 from doorward.policy.rules import EVERY, EVERY_KIND, STRANGERS_CONVERSATION, Operation, Rule
 from doorward.wire.oauth.scope import parse_scope
 
@@ -34,7 +39,8 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     Told one missing scope at a time, a client would ask its user once for each. ``kinds`` are the
     kinds of callers that the operation admits. With ``conditions``, it is allowed for some arguments:
     ``decide_arguments`` decides for those of a call. ``expected`` is what an argument does not meet.
-    ``limits`` are how often the caller may do it.
+    ``limits`` are how often the caller may do it. A refused operation is ``advertised`` if its rules are
+    and a sign-in or more scopes would help.
     """
 
     allowed: bool
@@ -45,6 +51,12 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     conditions: tuple[RuleConditions, ...] = ()
     expected: str = ""
     limits: tuple[RuleLimit, ...] = ()
+    advertised: bool = False
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether lists show the operation to the caller."""
+        return self.allowed or self.advertised
 
 
 def decide_arguments(
@@ -73,6 +85,8 @@ class Requirement:
     kinds: frozenset[Kind] = EVERY_KIND
     # Whether callers without a token may do it.
     public: bool = False
+    # Whether lists show it to callers who must sign in or get scopes first.
+    advertised: bool = False
     conditions: tuple[RuleConditions, ...] = ()
 
 
@@ -87,8 +101,9 @@ class _Needs(NamedTuple):
     kinds: frozenset[Kind]
     # The decision that allows, built once.
     allowed: Decision
-    # No combination of rules is public: only the rule for an exact name.
+    # No combination of rules is public or advertised: only the rule for an exact name.
     is_public: bool = False
+    is_advertised: bool = False
 
 
 class Policy:
@@ -110,7 +125,7 @@ class Policy:
 
     Raises:
         ConfigurationError: with reason ``not-a-scope``, ``not-an-operation``, ``uri-not-normal``,
-            ``public-not-by-name``, ``argument-schema`` or ``kinds-exclude-everybody``.
+            ``public-not-by-name``, ``advertised-not-by-name``, ``argument-schema`` or ``kinds-exclude-everybody``.
     """
 
     def __init__(
@@ -129,8 +144,12 @@ class Policy:
             require_valid_rule(method, name)
             if rule.public:
                 require_public_by_name(method, name)
+            if rule.advertised:
+                require_advertised_by_name(method, name)
         if base.public:
             require_public_by_name("", EVERY)
+        if base.advertised:
+            require_advertised_by_name("", EVERY)
         for rule in (base, *self.rules.values()):
             _require_scopes(rule.scopes)
             _require_common_kind(base, rule)
@@ -147,7 +166,9 @@ class Policy:
         self._named = {
             key: _public(_limits(" ".join(key), rule))
             if rule.public
-            else _combine_needs(self._rule_index.lookup(*key).entries)
+            else _combine_needs(self._rule_index.lookup(*key).entries)._replace(
+                is_advertised=rule.advertised
+            )
             for key, rule in self.rules.items()
         }
 
@@ -172,34 +193,43 @@ class Policy:
         return self._decide_needs(identity, self._needs_of(operation, is_known=True))
 
     @property
-    def has_public(self) -> bool:
-        """Whether a rule is public, so that callers without a token are served at all."""
-        return any(rule.public for rule in self.rules.values())
+    def serves_strangers(self) -> bool:
+        """Whether callers without a token are served at all: a rule is public or advertised."""
+        return any(rule.public or rule.advertised for rule in self.rules.values())
 
     def _decide_for_stranger(self, operation: Operation) -> Decision:
         method, name = operation.method, operation.name
         if name is None:
             # A rule for a list is the operator's wish to restrict it.
             ruled = (method, EVERY) in self.rules
-            open_to_all = method in STRANGERS_CONVERSATION and not ruled and self.has_public
+            open_to_all = method in STRANGERS_CONVERSATION and not ruled and self.serves_strangers
             return _PUBLIC.allowed if open_to_all else _NO_CALLER
         own = self._named.get((method, name))
         if own is not None and own.is_public:
             return own.allowed
+        if own is not None and own.is_advertised:
+            return _ADVERTISED
         unruled = self._rule_index.lookup(method, name, operation.reaches).status == "unknown"
         return Decision(False, "unknown-operation") if unruled else _NO_CALLER
 
     def _decide_needs(self, identity: Identity, needs: _Needs | _Refused) -> Decision:
         if isinstance(needs, str):
             return Decision(False, needs)
-        scopes, role_sets, kinds, allowed, _ = needs
+        scopes, role_sets, kinds, allowed, _, is_advertised = needs
         # Kinds before scopes: a service that is never admitted must not be sent to get more scopes.
         if identity.kind not in kinds:
             return Decision(False, "kind-not-allowed", scopes, _named(role_sets), kinds)
         held = identity.scopes
         # `<=` decides the usual case in one step; the hierarchy is walked only if it fails.
         if not scopes <= held and not all(self._reaches(held, scope) for scope in scopes):
-            return Decision(False, "scope-missing", scopes, _named(role_sets), kinds)
+            return Decision(
+                False,
+                "scope-missing",
+                scopes,
+                _named(role_sets),
+                kinds,
+                advertised=is_advertised,
+            )
         for roles in role_sets:
             if roles.isdisjoint(identity.roles):
                 return Decision(False, "role-missing", scopes, roles, kinds)
@@ -278,6 +308,7 @@ def _requirement(operation: Operation, needs: _Needs) -> Requirement:
         needs.role_sets,
         needs.kinds,
         public=needs.is_public,
+        advertised=needs.is_advertised,
         conditions=needs.allowed.conditions,
     )
 
@@ -315,6 +346,7 @@ def _limits(rule: str, written: Rule) -> tuple[RuleLimit, ...]:
 
 _PUBLIC = _public(())
 _NO_CALLER = Decision(False, "no-caller")
+_ADVERTISED = Decision(False, "no-caller", advertised=True)
 
 
 def _named(role_sets: tuple[frozenset[str], ...]) -> frozenset[str]:

@@ -74,6 +74,8 @@ class Row:
     contained_in: Mapping[str, frozenset[str]] = field(default_factory=dict)
     # Whether callers without a token may do it too.
     public: bool = False
+    # Whether lists show it before a sign-in.
+    advertised: bool = False
     # The conditions for arguments, all of which must be met, each as JSON.
     arguments: frozenset[str] = frozenset()
 
@@ -167,6 +169,7 @@ def _combine(rows: Iterable[Row], method: str, name: str) -> Row:
         kinds=EVERY_KIND.intersection(*(row.kinds for row in every)),
         contained_in={scope: broad for row in every for scope, broad in row.contained_in.items()},
         public=all(row.public for row in every),
+        advertised=all(row.advertised for row in every),
         arguments=frozenset[str]().union(*(row.arguments for row in every)),
     )
 
@@ -211,6 +214,7 @@ def row_of(policy: Policy, needs: Requirement) -> Row:
         kinds=needs.kinds,
         contained_in={scope: policy.containing(scope) for scope in needs.scopes},
         public=needs.public,
+        advertised=needs.advertised,
         arguments=frozenset(one.arguments.text for one in needs.conditions),
     )
 

@@ -240,12 +240,33 @@ def require_public_by_name(method: str, name: str) -> None:
     Raises:
         ConfigurationError: with reason ``public-not-by-name``.
     """
-    if method not in PUBLIC_METHODS or name == EVERY or is_template(name):
+    if not _is_exact(method, name):
         raise ConfigurationError(
             "public-not-by-name",
             f"A public rule is for {(method, name)!r}.",
             "Write one public rule for each tool, prompt or resource, by its exact name.",
         )
+
+
+def require_advertised_by_name(method: str, name: str) -> None:
+    """
+    Refuse an advertised rule that is not for one tool, prompt or resource.
+
+    A rule for many names would also list what is added later.
+
+    Raises:
+        ConfigurationError: with reason ``advertised-not-by-name``.
+    """
+    if not _is_exact(method, name):
+        raise ConfigurationError(
+            "advertised-not-by-name",
+            f"An advertised rule is for {(method, name)!r}.",
+            "Write one advertised rule for each tool, prompt or resource, by its exact name.",
+        )
+
+
+def _is_exact(method: str, name: str) -> bool:
+    return method in PUBLIC_METHODS and name != EVERY and not is_template(name)
 
 
 def not_normal(what: str, uri: str) -> ConfigurationError:

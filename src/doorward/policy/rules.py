@@ -30,6 +30,10 @@ class Rule:
     ``Rule(public=True)`` lets everybody in, also callers without a token. It is only for one tool,
     prompt or resource by its exact name, and the base rule does not hold for it.
 
+    ``Rule(scopes={"shop:refund"}, advertised=True)`` is listed for callers that only lack a sign-in or
+    the scopes, so that clients can offer the sign-in. Nobody can use more. As for a public rule, the
+    name must be exact.
+
     ``arguments`` has a condition for each argument that a call must have, as a JSON Schema:
     ``Rule(arguments={"amount": {"type": "integer", "maximum": 100}})``. ``{"claim": "sub"}`` is the
     caller's own value. For a resource template, arguments are its variables.
@@ -46,6 +50,7 @@ class Rule:
     roles: frozenset[str]
     kinds: frozenset[Kind]
     public: bool
+    advertised: bool
     arguments: ArgumentConditions | None
     limit: str | None
     concurrent: int | None
@@ -57,6 +62,7 @@ class Rule:
         kinds: Collection[Kind] | Kind = (),
         *,
         public: bool = False,
+        advertised: bool = False,
         arguments: Mapping[str, Mapping[str, Any]] | None = None,
         limit: str | None = None,
         concurrent: int | None = None,
@@ -65,6 +71,7 @@ class Rule:
         object.__setattr__(self, "roles", _names(roles))
         object.__setattr__(self, "kinds", _kinds(kinds))
         object.__setattr__(self, "public", public)
+        object.__setattr__(self, "advertised", advertised)
         conditions = ArgumentConditions(arguments) if arguments else None
         object.__setattr__(self, "arguments", conditions)
         object.__setattr__(self, "limit", limit)

@@ -146,6 +146,8 @@ def _change(title: str, before: Row | None, after: Row | None, *, new: bool) -> 
         yield Change(title, "wider", f"now {who(after)}; before {who(before)}")
     elif not before.admits_only(after):
         yield Change(title, "narrower", f"now {who(after)}; before {who(before)}")
+    if after.advertised and not (before is not None and before.advertised):
+        yield Change(title, "wider", "now listed before a sign-in")
 
 
 def document_of(matrix: Matrix) -> dict[str, Any]:
@@ -166,6 +168,8 @@ def _plain(row: Row) -> dict[str, Any]:
     }
     if row.public:
         entry["public"] = True
+    if row.advertised:
+        entry["advertised"] = True
     if row.arguments:
         entry["arguments"] = sorted(row.arguments)
     contained = {scope: sorted(broad) for scope, broad in row.contained_in.items() if broad}
@@ -214,5 +218,6 @@ def _read(method: str, name: str, entry: Mapping[str, Any]) -> Row:
             scope: frozenset(broad) for scope, broad in entry.get("contained_in", {}).items()
         },
         public=entry.get("public", False) is True,
+        advertised=entry.get("advertised", False) is True,
         arguments=frozenset(entry.get("arguments", ())),
     )

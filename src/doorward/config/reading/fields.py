@@ -267,6 +267,11 @@ _RULE = (
     Setting("kinds", Items(Choice(tuple(sorted(EVERY_KIND))), frozenset), "Who may come at all."),
     Setting("public", Flag(), "Whether callers without a token may use it; by exact name only."),
     Setting(
+        "advertised",
+        Flag(),
+        "Whether lists show it to callers that must sign in or get its scopes; by exact name only.",
+    ),
+    Setting(
         "arguments",
         Named(JsonSchema()),
         "A JSON Schema for each argument that a call must have, or the claim that it must equal.",

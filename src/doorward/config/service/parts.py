@@ -15,7 +15,7 @@ from doorward.gateway import Gateway, Route
 from doorward.gateway.stdio import StdioServer
 from doorward.gateway.tools.accepted import AcceptedTools
 from doorward.gateway.upstream.identity import ASSERTION_TYPE
-from doorward.gateway.upstream.shortened_lists import Permits, ShortenedLists
+from doorward.gateway.upstream.shortened_lists import ShortenedLists, Shows
 from doorward.guard import Guard
 from doorward.guard.http.paths import EndpointPaths
 from doorward.identity import Identity
@@ -118,6 +118,9 @@ class McpServerPart(Part):
         def permits(identity: Identity | None, operation: Operation) -> bool:
             return policy.decide(identity, operation).allowed
 
+        def shows(identity: Identity | None, operation: Operation) -> bool:
+            return policy.decide(identity, operation).is_listed
+
         if settings.stdio is not None:
             server = StdioServer(
                 settings.stdio,
@@ -125,10 +128,10 @@ class McpServerPart(Part):
                 max_body=guard.max_body,
                 clock=clock,
             )
-            server.decide = permits
+            server.decide, server.shows = permits, shows
             app: ASGIApp = server
         else:
-            app = _gateway(settings, guard, operations, self.route, permits, authserver)
+            app = _gateway(settings, guard, operations, self.route, shows, authserver)
         self.tools = AcceptedTools(app, settings.accepted_tools, operations.tools_sink(self.route))
         self.guarded = guard.protect(self.tools)
         self.site = Site(
@@ -176,7 +179,7 @@ def _gateway(
     guard: Guard,
     operations: ServiceOperations,
     route: str,
-    permits: Permits,
+    shows: Shows,
     authserver: AuthServerPart | None,
 ) -> Gateway:
     assert settings.upstream is not None
@@ -198,7 +201,7 @@ def _gateway(
         timeout=settings.timeout,
         connections=settings.connections,
         credentials="token" if settings.forward_token else "none",
-        lists=ShortenedLists(permits),
+        lists=ShortenedLists(shows),
         identity=settings.identity(None if authserver is None else authserver.sign_assertion),
         audit=operations.gateway_sink(route),
     )

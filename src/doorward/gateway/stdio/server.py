@@ -54,7 +54,7 @@ class StdioServer:
     Serves 2026-07-28 and older revisions; the process may speak any revision with ``initialize``.
     Each user has a process of their own, and a client that can be asked for input has one of its
     own, because stdio does not say which client a question is for. Without a guard in front, every
-    request is refused. ``decide`` shortens lists; ``log`` gets what processes write to stderr.
+    request is refused. ``shows`` shortens lists, or ``decide`` if it is left out; ``log`` gets what processes write to stderr.
 
     Spec: MCP 2026-07-28, basic/transports/stdio; 2025-11-25, basic/transports
     """
@@ -64,11 +64,13 @@ class StdioServer:
         command: StdioCommand,
         *,
         decide: Decide | None = None,
+        shows: Decide | None = None,
         log: Callable[[StdioLogLine], None] = lambda _line: None,
         max_body: int = 4 * MEBIBYTE,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.decide = decide
+        self.shows = shows
         self.processes = StdioProcesses(command.limits, clock)
         self._command = command
         self._log = log
@@ -139,7 +141,7 @@ class StdioServer:
             self._state(),
             user=user,
             open_session=open_session,
-            permits=self._permits,
+            shows=self._shows,
         )
         modern, legacy = found.methods()
         endpoint = Endpoint(
@@ -172,6 +174,10 @@ class StdioServer:
 
     def _permits(self, request: RequestContext, operation: Operation) -> bool:
         return self.decide is None or self.decide(request.identity, operation)
+
+    def _shows(self, request: RequestContext, operation: Operation) -> bool:
+        shows = self.shows or self.decide
+        return shows is None or shows(request.identity, operation)
 
     def _logged(self, correlation_id: str, text: str) -> None:
         self._log(StdioLogLine(self._command.name, correlation_id, text))

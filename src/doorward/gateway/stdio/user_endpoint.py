@@ -41,7 +41,7 @@ _ROUND_TRIP_PARAMS = ("inputResponses", "requestState", "_meta")
 _CACHED = (*LISTS, "resources/read")
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
-Permits = Callable[[RequestContext, Operation], bool]
+Shows = Callable[[RequestContext, Operation], bool]
 Notified = Callable[[str, dict[str, Any]], None]
 Open = Callable[[Mapping[str, Any], Notified], Awaitable[ChildSession]]
 
@@ -50,7 +50,7 @@ class UserEndpoint:
     """
     The methods of one user.
 
-    ``permits`` says whether a caller may use an operation; lists have nothing else.
+    ``shows`` says whether lists show an operation to a caller.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class UserEndpoint:
         *,
         user: Any,
         open_session: Open,
-        permits: Permits,
+        shows: Shows,
     ) -> None:
         self.state = state
         self._command = command
         self._processes = processes
         self._user = user
         self._open_session = open_session
-        self._permits = permits
+        self._shows = shows
         self._parked = ParkedCalls(command.limits.request)
 
     def methods(self) -> tuple[dict[str, Method], dict[str, Method]]:
@@ -155,7 +155,7 @@ class UserEndpoint:
             self._parked.park(relay.state, waiting.session, waiting.call, relay.question)
             raise
         waiting.session.end_call(waiting.call)
-        shown = only_permitted(request.method, result, lambda one: self._permits(request, one))
+        shown = only_permitted(request.method, result, lambda one: self._shows(request, one))
         if not request.revision.modern:
             return shown
         hints = cache_hints(0, private=True) if request.method in _CACHED else {}

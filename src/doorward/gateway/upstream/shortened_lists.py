@@ -18,7 +18,7 @@ from doorward.wire.event_stream import EventRewriter
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.jsonrpc.envelope import Envelope
 
-Permits = Callable[[Identity | None, Operation], bool]
+Shows = Callable[[Identity | None, Operation], bool]
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -26,7 +26,7 @@ _decode = msgspec.json.Decoder().decode
 
 class ShortenedLists:
     """
-    Removes from lists what ``permits`` refuses to the caller.
+    Removes from lists what ``shows`` does not admit for the caller.
 
     A client can fetch the rest of an interrupted stream with GET, so those streams are read too.
 
@@ -34,8 +34,8 @@ class ShortenedLists:
     Redelivery"
     """
 
-    def __init__(self, permits: Permits) -> None:
-        self._permits = permits
+    def __init__(self, shows: Shows) -> None:
+        self._shows = shows
 
     def methods_in(self, scope: Scope) -> Sequence[str]:
         """Return the list methods whose results the response to this request can have."""
@@ -92,7 +92,7 @@ class ShortenedLists:
         shown = result
         for method in methods:
             if LISTS[method].member in result:
-                shown = only_permitted(method, shown, lambda one: self._permits(identity, one))
+                shown = only_permitted(method, shown, lambda one: self._shows(identity, one))
         return message if shown is result else {**message, "result": shown}
 
 

@@ -1,4 +1,4 @@
-"""Lists for callers without a token: they show what is public, whatever the application sends."""
+"""Lists for callers without a token: they show what the policy lists, whatever comes."""
 
 import json
 from collections.abc import Callable

@@ -25,7 +25,7 @@ from fastmcp.tools.base import Tool
 from fastmcp.tools.tool_transform import TransformedTool
 from fastmcp.utilities.components import FastMCPComponent
 
-from doorward.integrations.declared_rules import DeclaredPolicy
+from doorward.integrations.declared_rules import DeclaredPolicy, listing
 from doorward.integrations.fastmcp.components import (
     name_of,
     original_name,
@@ -62,7 +62,6 @@ class _Admitted(NamedTuple):
 
 _NOT_ADMITTED = _Admitted()
 _admitted: ContextVar[_Admitted] = ContextVar("doorward_admitted", default=_NOT_ADMITTED)
-_listing: ContextVar[bool] = ContextVar("doorward_listing", default=False)
 _PATCHED: WeakSet[FastMCP[Any]] = WeakSet()
 
 
@@ -106,21 +105,21 @@ def _authorized_run(server: FastMCP[Any], method: str, run: Callable[..., Awaita
     return decided
 
 
-def _filtered_list(server: FastMCP[Any], listing: Callable[..., Awaitable[Sequence[Any]]]) -> Any:
-    @wraps(listing)
+def _filtered_list(server: FastMCP[Any], read: Callable[..., Awaitable[Sequence[Any]]]) -> Any:
+    @wraps(read)
     async def permitted(**options: Any) -> Sequence[Any]:
         current = _current_request(server)
         # A list of a mounted server is filtered as part of the outer list. A proxy caches one list
         # for all of its callers.
-        if current is None or _listing.get() or current.names.is_proxied(server):
-            return await listing(**options)
-        token = _listing.set(True)
+        if current is None or listing.get() or current.names.is_proxied(server):
+            return await read(**options)
+        token = listing.set(True)
         try:
-            found = await listing(**options)
+            found = await read(**options)
         finally:
-            _listing.reset(token)
+            listing.reset(token)
         return [
-            one for one in found if (await _decide(current, server, *name_of(one), one)).allowed
+            one for one in found if (await _decide(current, server, *name_of(one), one)).is_listed
         ]
 
     return permitted
@@ -241,9 +240,9 @@ async def _decide(
     """
     (caller, policy, _), names = current
     own_rules = _component_decision(current, component)
-    if not own_rules.allowed:
+    if not own_rules.is_listed:
         return own_rules
-    decision: Decision | None = None
+    refused: Decision | None = None
     for spellings in await _public(names, server, method, name, component):
         operations = [Operation(method, one) for one in spellings]
         decisions = [policy.decide(caller, one) for one in operations]
@@ -252,11 +251,15 @@ async def _decide(
                 decide_arguments(decision, caller, one, params)
                 for decision, one in zip(decisions, operations, strict=True)
             ]
-        decision = next((one for one in decisions if not one.allowed), decisions[0])
+        # What neither is allowed nor listed decides first.
+        every = sorted((own_rules, *decisions), key=lambda one: one.is_listed)
+        decision = next((one for one in every if not one.allowed), decisions[0])
         if decision.allowed:
             return decision
+        if refused is None or not refused.is_listed:
+            refused = decision
     # A component without a public name is available to nobody.
-    return decision or Decision(False, "unknown-operation")
+    return refused or Decision(False, "unknown-operation")
 
 
 def _component_decision(current: _CurrentRequest, component: Any) -> Decision:

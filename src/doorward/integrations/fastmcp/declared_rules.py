@@ -198,7 +198,13 @@ def _add_auth_checks(server: FastMCP[Any]) -> None:
 
 
 def _as_check(rule: Rule) -> Callable[[Any], bool]:
-    return requires(scopes=rule.scopes, roles=rule.roles, kinds=rule.kinds)
+    return requires(
+        scopes=rule.scopes,
+        roles=rule.roles,
+        kinds=() if rule.public else rule.kinds,
+        public=rule.public,
+        advertised=rule.advertised,
+    )
 
 
 def _fits(template: ResourceTemplate, uri: str) -> bool:

@@ -315,9 +315,7 @@ async def guard_middleware(
             if ctx.method == "tools/call":
                 result = await _after_call(ctx, call_next, result)
             return _with_private_cache_scope(result)
-        return await _filtered_list(
-            ctx, call_next, lambda wanted: policy.decide(identity, wanted).allowed
-        )
+        return await _filtered_list(ctx, call_next, lambda wanted: policy.decide(identity, wanted))
     except MCPError as error:
         raise _with_reason(error) from error.__cause__
     except Exception as error:
@@ -374,14 +372,20 @@ def _error_result(method: str, text: str) -> HandlerResult:
 
 
 async def _filtered_list(
-    ctx: ServerRequestContext[Any, Any], call_next: CallNext, permits: Callable[[Operation], bool]
+    ctx: ServerRequestContext[Any, Any],
+    call_next: CallNext,
+    decide: Callable[[Operation], Decision],
 ) -> HandlerResult:
     if ctx.method == "subscriptions/listen" and ctx.params is not None:
-        ctx = replace(ctx, params=without_subscriptions(ctx.params, permits))
+        ctx = replace(
+            ctx, params=without_subscriptions(ctx.params, lambda one: decide(one).allowed)
+        )
     result = await call_next(ctx)
     if isinstance(result, BaseModel):
         result = result.model_dump(by_alias=True, mode="json", exclude_none=True)
-    return None if result is None else only_permitted(ctx.method, result, permits)
+    if result is None:
+        return None
+    return only_permitted(ctx.method, result, lambda one: decide(one).is_listed)
 
 
 def _with_private_cache_scope(result: HandlerResult) -> HandlerResult:

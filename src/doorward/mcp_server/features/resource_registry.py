@@ -59,7 +59,9 @@ class ResourceRegistry:
         apply as their authors wrote them.
         """
         found = self._at(uri)
-        return found is not None and self._access_rules.may_list(identity, found[0].operation, uri)
+        return found is not None and self._access_rules.may_subscribe(
+            identity, found[0].operation, uri
+        )
 
     def _at(self, uri: object) -> tuple[Resource, Mapping[str, str]] | None:
         if not isinstance(uri, str) or len(uri) > MAX_URI_LENGTH or not is_normal(uri):
