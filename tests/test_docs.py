@@ -158,22 +158,3 @@ def _exists(name: str) -> bool:
     except (ImportError, AttributeError):
         return False
     return True
-
-
-def test_nothing_installs_doorward_from_an_index_that_does_not_have_it() -> None:
-    # Goes with the first release, together with the lines that it holds to a checkout.
-    named = re.compile(
-        r"(pip|pipx|uv tool|uvx) (install )?.*['\" ]doorward(\[|['\" `]|$)", re.MULTILINE
-    )
-    texts = [
-        path
-        for folder in ("docs", "quickstart", "examples", "src")
-        for path in (ROOT / folder).rglob("*")
-        if path.suffix in {".md", ".py", ".html", ".txt", ".j2"}
-    ]
-
-    found = [
-        path.name for path in (ROOT / "README.md", *texts) if named.search(path.read_text("utf-8"))
-    ]
-
-    assert found == []

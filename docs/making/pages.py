@@ -11,6 +11,7 @@ from docs.making.parties import draw_parties
 from docs.making.provider_pages import provider_page, provider_pages
 from docs.making.rooms import draw_rooms
 from docs.making.sequence import draw_sequence
+from docs.making.trust import draw_trust
 from docs.making.ways import WAYS, draw_way
 from docs.making.wire import hops_of, read_transcript
 from typer.testing import CliRunner
@@ -110,6 +111,7 @@ def written_pages() -> Iterator[Path]:
 def drawings() -> Iterator[tuple[str, Callable[[], str]]]:
     """Yield the places of the drawings, and what draws them."""
     yield "docs/tutorial/images/parties.svg", draw_parties
+    yield "docs/images/trust.svg", draw_trust
     for file in sorted(ROOT.glob("http-transport-steps/transcripts/step*.json")):
         yield f"docs/tutorial/images/{file.stem}.svg", partial(_sequence, file)
     yield "docs/tutorial/images/step11.svg", _sign_in

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from doorward.policy import Policy, Rule
     from doorward.tokens import TrustedIssuer
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Allow",
