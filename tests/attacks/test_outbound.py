@@ -189,8 +189,8 @@ async def test_a_redirect_leads_nowhere(tls: Contexts) -> bytes | None:
     "A registration names a URL for its keys whose host resolves to an address inside the network.",
     "CVE-2026-1180, CVE-2026-4874",
     Defence(
-        "doorward.net.http.connection:PinnedBackend._checked",
-        {"not_unicast(addresses) if self._internal_too else not_public(addresses)": "[]"},
+        "doorward.net.http.checked_addresses:checked_addresses",
+        {"not_unicast(addresses) if internal_too else not_public(addresses)": "[]"},
     ),
 )
 async def test_a_url_of_a_registration_leads_to_no_inside_address(tls: Contexts) -> bytes | None:

@@ -17,7 +17,7 @@ NOWHERE = [METADATA_SERVICE, "0.0.0.0", "224.0.0.1", "[fe80::1]", "[::ffff:169.2
 
 
 async def _reached(port: int, *addresses: str) -> bytes:
-    upstream = Upstream(timeout=5, connections=1, tls=False, resolver=to(*addresses))
+    upstream = Upstream(timeout=5, connections=1, tls=None, resolver=to(*addresses))
     request = UpstreamRequest(
         method="GET",
         origin=f"http://tools.internal:{port}",

@@ -11,7 +11,8 @@ import httpcore2
 import pytest
 
 from doorward.net import Fetcher, FetchFailed, FetchRefused
-from doorward.net.http.connection import PinnedBackend, _require_peer
+from doorward.net.http.checked_addresses import checked_addresses
+from doorward.net.http.connection import _require_peer
 from tests.ledger import proves
 from tests.net.tls_server import NAME, Answer, Place, authority, ok, saying, serving, to
 
@@ -194,8 +195,8 @@ async def test_a_name_that_does_not_resolve_is_a_failure() -> None:
 
 
 async def test_an_address_is_not_resolved() -> None:
-    backend = PinnedBackend(to("10.0.0.1"), internal_too=False)
-    assert list(await backend._checked("8.8.8.8", 443)) == ["8.8.8.8"]
+    found = await checked_addresses(to("10.0.0.1"), "8.8.8.8", 443, internal_too=False)
+    assert list(found) == ["8.8.8.8"]
 
 
 @proves("S71", "refuses", "TLS under a pinned address")

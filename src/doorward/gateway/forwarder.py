@@ -1,9 +1,9 @@
 """The gateway: an ASGI application in front of upstream servers."""
 
-import asyncio
 import json
+import ssl
 import time
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -25,6 +25,7 @@ from doorward.guard.http.cors import is_preflight
 from doorward.guard.http.request_headers import RequestHeaders, read_headers
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity
+from doorward.mcp_server.http.disconnect import watched
 from doorward.wire.asgi import ClientDisconnected, Receive, Scope, Send, read_body
 from doorward.wire.error_response import (
     as_asgi,
@@ -101,7 +102,7 @@ class Gateway:
         audit: Callable[[ForwardedRequest], None] = lambda _event: None,
     ) -> None:
         self.routes = tuple(routes)
-        self._public = urlsplit(require_origin(public))
+        self._own_headers = _own_headers(require_origin(public))
         self._host_policy = HostOriginPolicy(public, allowed_hosts, allowed_origins)
         self._more_headers = frozenset(require_forwardable(name) for name in pass_headers)
         self._max_body = max_body
@@ -111,7 +112,9 @@ class Gateway:
         self._identity = identity
         if identity is not None:
             _require_own_headers(identity, self._more_headers, credentials)
-        tls = any(route.upstream.startswith("https:") for route in self.routes)
+        # If all upstream servers use plain http, no CA certificates need to be loaded.
+        secure = any(route.upstream.startswith("https:") for route in self.routes)
+        tls = ssl.create_default_context() if secure else None
         self._upstream = Upstream(timeout=timeout, connections=connections, tls=tls)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -152,7 +155,7 @@ class _RequestCycle:
         try:
             upstream_request = await self._read(receive)
             if upstream_request is not None:
-                await _until_disconnect(self._forward(upstream_request), receive)
+                await watched(receive, self._forward(upstream_request))
         except ClientDisconnected:
             return
         except AccountNotConnected as missing:
@@ -184,15 +187,27 @@ class _RequestCycle:
                 *await self._caller_headers(),
             ],
             body=body,
+            is_stream=self._is_stream(),
         )
+
+    def _is_stream(self) -> bool:
+        """Return whether the caller listens, for hours perhaps, and waits for no result."""
+        envelope = self._scope.get(ENVELOPE_KEY)
+        if isinstance(envelope, Envelope):
+            return envelope.method == "subscriptions/listen"
+        return bool(self._scope["method"] == "GET")
 
     def _upstream_headers(self) -> list[Header]:
         given = self._scope["headers"]
         if self._list_methods:
             # Only what is not compressed can be read here.
             given = [one for one in given if one[0] != b"accept-encoding"]
+        client = self._scope.get("client") or ("unknown",)
+        forwarded_for = (b"x-forwarded-for", str(client[0]).encode("ascii", "replace"))
         return request_headers(
-            given, added=self._forwarding_headers(), more=self._gateway._more_headers
+            given,
+            added=(*self._gateway._own_headers, forwarded_for),
+            more=self._gateway._more_headers,
         )
 
     async def _caller_headers(self) -> list[Header]:
@@ -200,20 +215,6 @@ class _RequestCycle:
         if identity is None or not isinstance(caller, Identity):
             return []
         return await identity.headers(caller, time.time())
-
-    def _forwarding_headers(self) -> list[Header]:
-        public = self._gateway._public
-        host = authority_of(public.geturl()).encode()
-        port = str(public.port or {"http": 80, "https": 443}[public.scheme])
-        client = self._scope.get("client") or ("unknown",)
-        return [
-            (b"host", host),
-            (b"via", b"1.1 doorward"),
-            (b"x-forwarded-for", str(client[0]).encode("ascii", "replace")),
-            (b"x-forwarded-host", host),
-            (b"x-forwarded-proto", public.scheme.encode()),
-            (b"x-forwarded-port", port.encode()),
-        ]
 
     async def _forward(self, upstream_request: UpstreamRequest) -> None:
         assert self._route is not None
@@ -333,20 +334,14 @@ def _require_own_headers(
             )
 
 
-async def _until_disconnect(work: Coroutine[object, object, None], receive: Receive) -> None:
-    """Run ``work`` until it is done or the client disconnects."""
-    doing = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_disconnected(receive))
-    try:
-        await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        doing.cancel()
-        leaving.cancel()
-        await asyncio.gather(doing, leaving, return_exceptions=True)
-    if not doing.cancelled() and (failure := doing.exception()) is not None:
-        raise failure
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+def _own_headers(public: str) -> tuple[Header, ...]:
+    """Return what the gateway says in every request, whatever the caller said."""
+    host, parts = authority_of(public).encode(), urlsplit(public)
+    port = str(parts.port or {"http": 80, "https": 443}[parts.scheme])
+    return (
+        (b"host", host),
+        (b"via", b"1.1 doorward"),
+        (b"x-forwarded-host", host),
+        (b"x-forwarded-proto", parts.scheme.encode()),
+        (b"x-forwarded-port", port.encode()),
+    )

@@ -116,15 +116,19 @@ def request_headers(
 
     Spec: RFC 9110 §5.5, §7.6.1; RFC 7239 §8.1; RFC 9440 §4
     """
-    dropped = _named_by_connection(given)
-    # Names are compared as they are: some servers read "mcp_session_id" as "mcp-session-id".
-    kept = [
-        (name, value.strip(b" \t"))
-        for name, value in given
-        if (lowered := name.lower()) not in dropped
-        and (lowered in _FORWARDED or lowered in more or PARAMETER.fullmatch(lowered))
-    ]
-    return [*kept, *added]
+    kept: list[Header] = []
+    named: set[bytes] = set()
+    for name, value in given:
+        lowered = name.lower()
+        if lowered == b"connection":
+            named |= _names_in(value)
+        # Names are compared as they are: some servers read "mcp_session_id" as "mcp-session-id".
+        elif lowered in _FORWARDED or lowered in more or PARAMETER.fullmatch(lowered):
+            kept.append((name, value.strip(b" \t")))
+    if named:
+        kept = [one for one in kept if one[0].lower() not in named]
+    kept += added
+    return kept
 
 
 def response_headers(given: Sequence[Header]) -> list[Header]:
@@ -134,16 +138,15 @@ def response_headers(given: Sequence[Header]) -> list[Header]:
     Spec: RFC 9110 §7.6.1; RFC 9112 §6.3
     """
     lowered = [(name.lower(), value) for name, value in given]
-    dropped = set(_HOP_BY_HOP | _named_by_connection(lowered))
-    if any(name == b"transfer-encoding" for name, _ in lowered):
-        dropped.add(b"content-length")
-    return [(name, value) for name, value in lowered if name not in dropped]
+    dropped: Collection[bytes] = _HOP_BY_HOP
+    for name, value in lowered:
+        if name == b"connection":
+            dropped = {*dropped, *_names_in(value)}
+        elif name == b"transfer-encoding":
+            dropped = {*dropped, b"content-length"}
+    return [one for one in lowered if one[0] not in dropped]
 
 
-def _named_by_connection(headers: Sequence[Header]) -> frozenset[bytes]:
-    return frozenset(
-        name.strip().lower()
-        for given, value in headers
-        if given.lower() == b"connection"
-        for name in value.split(b",")
-    )
+def _names_in(connection: bytes) -> set[bytes]:
+    """Return the headers that ``Connection`` names: they are for one connection only."""
+    return {name.strip().lower() for name in connection.split(b",")}

@@ -1,11 +1,10 @@
 """Connections to the address that was checked, and to no other."""
 
-from collections.abc import Iterable, Sequence
-from ipaddress import ip_address
+from collections.abc import Iterable
 
 import httpcore2
 
-from doorward.net.http.addresses import not_public, not_unicast
+from doorward.net.http.checked_addresses import checked_addresses, is_peer
 from doorward.net.http.refusals import FetchFailed, FetchRefused
 from doorward.net.http.resolver import Resolver
 
@@ -41,7 +40,9 @@ class PinnedBackend(httpcore2.AsyncNetworkBackend):
             FetchFailed: none of them answers.
         """
         failure: Exception | None = None
-        for address in await self._checked(host, port):
+        for address in await checked_addresses(
+            self._resolver, host, port, internal_too=self._internal_too
+        ):
             try:
                 stream = await self._tcp.connect_tcp(
                     address, port, timeout, local_address, socket_options
@@ -53,24 +54,9 @@ class PinnedBackend(httpcore2.AsyncNetworkBackend):
             return stream
         raise FetchFailed(f"no connection to {host!r}:{port}: {failure!r}")
 
-    async def _checked(self, host: str, port: int) -> Sequence[str]:
-        addresses = await self._literal_or_resolved(host, port)
-        hidden = not_unicast(addresses) if self._internal_too else not_public(addresses)
-        if hidden:
-            raise FetchRefused(f"{host!r} leads to {', '.join(hidden)}, which is not allowed")
-        if not addresses:
-            raise FetchFailed(f"{host!r} does not resolve")
-        return addresses
-
-    async def _literal_or_resolved(self, host: str, port: int) -> Sequence[str]:
-        try:
-            return (str(ip_address(host)),)
-        except ValueError:
-            return await self._resolver(host, port)
-
 
 async def _require_peer(stream: httpcore2.AsyncNetworkStream, address: str) -> None:
     peer = stream.get_extra_info("server_addr")
-    if not (isinstance(peer, tuple) and ip_address(peer[0]) == ip_address(address)):
+    if not is_peer(peer, address):
         await stream.aclose()
         raise FetchRefused(f"connected to {peer!r} where {address} was checked")
