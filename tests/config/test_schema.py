@@ -45,8 +45,12 @@ def test_the_schema_contains_every_setting() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [WHOLE, MINIMAL, ALONE, PROVIDER, (ROOT / "examples" / "doorward.toml").read_text("utf-8")],
-    ids=["whole", "minimal", "alone", "provider", "example"],
+    [
+        *(WHOLE, MINIMAL, ALONE, PROVIDER),
+        (ROOT / "examples" / "doorward.toml").read_text("utf-8"),
+        (ROOT / "examples" / "gateway.toml").read_text("utf-8"),
+    ],
+    ids=["whole", "minimal", "alone", "provider", "example", "gateway"],
 )
 def test_a_valid_file_fits_the_schema(text: str) -> None:
     # An editor gives a date to the schema as text.

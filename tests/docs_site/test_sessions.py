@@ -14,8 +14,8 @@ pytestmark = pytest.mark.e2e
 DOCS = ROOT / "docs"
 # Steps 10 and 11 need Keycloak; each of the others is a server of its own.
 ALONE = sorted((DOCS / "tutorial").glob("step?.md"))
-AT_KEYCLOAK = ["tutorial/step10.md", "tutorial/step11.md", "gateway.md", "keycloak.md"]
-AT_THE_ROOT = ["policy.md", "protect.md", "services.md"]
+AT_KEYCLOAK = ["tutorial/step10.md", "tutorial/step11.md", "keycloak-proxy.md", "keycloak.md"]
+AT_THE_ROOT = ["gateway.md", "policy.md", "protect.md", "services.md"]
 # With the wheel, in an empty folder: tests/e2e/test_start_pages.py and test_own_server.py.
 START = sorted((DOCS / "start").glob("*.md"))
 
@@ -51,7 +51,7 @@ def test_keycloak_is_started_and_asked_as_its_page_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.needs("keycloak")
-@pytest.mark.parametrize("name", ["tutorial/step10.md", "gateway.md"])
+@pytest.mark.parametrize("name", ["tutorial/step10.md", "keycloak-proxy.md"])
 def test_the_sessions_at_keycloak_run(
     name: str, running_keycloak: RunningKeycloak, tmp_path: Path
 ) -> None:

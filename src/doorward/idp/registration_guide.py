@@ -72,8 +72,9 @@ def clients_page(providers: tuple[Preset, ...]) -> str:
     """Return the documentation page: what each client needs, and where each provider has it."""
     parts = [
         "# Pre-registered clients\n",
-        "Some identity providers do not let MCP clients register themselves.",
-        "There, an administrator registers each client once, and its users enter the client id.\n",
+        "An administrator registers each MCP client once at the provider, and its users enter the client id.",
+        "Take this if clients sign in at your provider directly, and the provider does not let them register themselves.",
+        "With [the sign-in in front](sign-in.md), you register one application for all clients instead.\n",
         "1. Create a client at the provider. [Where to register](#where-to-register) names the screen.",
         "2. Register every redirect URI of the MCP client, byte for byte: `localhost` and `127.0.0.1` differ.",
         "3. Choose a public client, which has no secret. Use a secret if the provider requires one.",
@@ -89,7 +90,10 @@ def clients_page(providers: tuple[Preset, ...]) -> str:
                 if preset.manual is not None
             ],
         ),
-        "The other providers let clients register themselves.",
+        "The other providers let clients register themselves.\n",
+        "## Next\n",
+        "- [The page of your client](clients/index.md): what it shows when it fails.",
+        "- [Protect a server](protect.md) whose users sign in at this provider.",
     ]
     return "\n".join(parts) + "\n"
 
