@@ -13,29 +13,9 @@ from typing import Any
 import griffe
 
 from release.installation import ROOT
+from release.public_modules import MODULES
 
 SNAPSHOT = Path(__file__).with_name("public_api.txt")
-# What the documentation imports. Another module may change in any release.
-MODULES = (
-    "doorward",
-    "doorward.authserver",
-    "doorward.client",
-    "doorward.config",
-    "doorward.downstream",
-    "doorward.embedded",
-    "doorward.errors",
-    "doorward.gateway",
-    "doorward.guard",
-    "doorward.identity",
-    "doorward.integrations.fastapi",
-    "doorward.integrations.fastmcp",
-    "doorward.integrations.mcp_sdk",
-    "doorward.mcp_server",
-    "doorward.policy",
-    "doorward.serving",
-    "doorward.testing",
-    "doorward.tokens",
-)
 _KINDS = {
     griffe.ParameterKind.positional_only: "by position",
     griffe.ParameterKind.positional_or_keyword: "by position or name",

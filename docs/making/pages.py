@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from docs.making import client_pages, finding_pages, reason_codes
+from docs.making import client_pages, finding_pages, reason_codes, reference_pages
 from docs.making.hops import SIDE_BY_SIDE, printed_hops
 from docs.making.includes import SHOWS_FILES, with_files
 from docs.making.parties import draw_parties
@@ -79,6 +79,15 @@ def _of_client(client: McpClient) -> str:
     return NOTE + client_pages.client_page(client)
 
 
+def reference_index() -> str:
+    """Return the index of the API reference."""
+    return NOTE + reference_pages.index_page()
+
+
+def _of_reference(page: reference_pages.ReferencePage) -> str:
+    return NOTE + reference_pages.reference_page(page)
+
+
 def clients() -> str:
     """Return the page about clients that are registered by hand, from what is known of them."""
     from doorward.idp import PROVIDERS
@@ -138,6 +147,11 @@ PAGES: dict[str, Callable[[], str]] = {
     **{name: partial(_of_hop, hop) for name, hop in finding_pages.hop_pages().items()},
     client_pages.INDEX: clients_by_name,
     **{name: partial(_of_client, client) for name, client in client_pages.client_pages().items()},
+    reference_pages.INDEX: reference_index,
+    **{
+        name: partial(_of_reference, page)
+        for name, page in reference_pages.reference_pages().items()
+    },
     "docs/clients.md": clients,
     "docs/how-clients-connect.md": how_clients_connect,
     # For the site, and for the wheel.

@@ -39,7 +39,16 @@ from typing import ClassVar
 
 
 class DoorwardError(Exception):
-    """The root of everything this package raises on purpose."""
+    """
+    The root of everything this package raises on purpose.
+
+    ```python
+    try:
+        Guard(resource="mcp.example", issuer="https://login.example", policy=Policy())
+    except DoorwardError as error:
+        print(error.code, error)
+    ```
+    """
 
     code: ClassVar[str] = "doorward"
 
@@ -47,6 +56,16 @@ class DoorwardError(Exception):
 class ConfigurationError(DoorwardError):
     """
     The operator must change something before this process may start.
+
+    ```python
+    try:
+        Guard(
+            resource="http://mcp.example/mcp", issuer="https://login.example", policy=Policy()
+        )
+    except ConfigurationError as error:
+        assert error.reason == "insecure-resource"
+        print(error.problem, error.hint)
+    ```
 
     ``reason`` is a stable kebab-case word. ``problem`` is one sentence with what was found and
     what was expected, ``hint`` one sentence with what to change.
@@ -64,6 +83,13 @@ class ConfigurationError(DoorwardError):
 class HttpError(DoorwardError):
     """
     An error with exactly one HTTP answer, which ``wire.error_response`` makes of it.
+
+    ```python
+    def log_line(error: HttpError) -> dict[str, str | int]:
+        return {"status": error.status, "code": error.code, "detail": error.detail}
+
+    assert log_line(MissingToken("no Authorization header"))["status"] == 401
+    ```
 
     ``public`` is the sentence for the peer, and ``description`` a more helpful one for this case.
     ``wire_error`` is the OAuth error code, where an RFC gives one.
@@ -94,6 +120,14 @@ class HttpError(DoorwardError):
 class Unavailable(HttpError):
     """
     A part that this process depends on is down; the client did nothing wrong and may try again.
+
+    ```python
+    OUTAGE = {Unavailable.code, KeysUnavailable.code}
+
+    def audit(event: AuditEvent) -> None:
+        if event.reason in OUTAGE:
+            print("call the operator:", event.detail)
+    ```
 
     ``retry_after`` and ``hold`` are in seconds. During ``hold``, this process does not ask that
     part again. ``silent`` says that there was no answer at all.
@@ -127,7 +161,24 @@ class KeysUnavailable(Unavailable):
 
 
 class RequestRefused(HttpError):
-    """The request is refused; the client must change something before it sends it again."""
+    """
+    The request is refused; the client must change something before it sends it again.
+
+    ```python
+    OF_SETTINGS = {HostRefused.code: "allowed_hosts", OriginRefused.code: "allowed_origins"}
+    OF_USERS = {MissingToken.code, ScopeMissing.code, NotPermitted.code}
+    OF_CLIENTS = {
+        kind.code
+        for kind in (
+            RequestRefused, BadRequest, AmbiguousToken, SessionRefused, BodyTooLarge, MediaTypeRefused,
+        )
+    }
+
+    def audit(event: AuditEvent) -> None:
+        if event.reason in OF_SETTINGS:
+            print("compare", OF_SETTINGS[event.reason], "with", event.detail)
+    ```
+    """
 
     code = "request-refused"
     status = 400
@@ -169,7 +220,32 @@ class MissingToken(RequestRefused):
 
 
 class TokenRejected(RequestRefused):
-    """The access token is not acceptable here."""
+    """
+    The access token is not acceptable here.
+
+    ```python
+    issuer = TrustedIssuer(
+        issuer=mint.issuer, audience="https://mcp.example/mcp", keys=LocalKeys(mint.jwks)
+    )
+    verifier = Verifier([issuer])
+    refused = {
+        MalformedToken: "not a token",
+        WrongAlgorithm: mint.mint(headers={"alg": "HS256"}),
+        WrongType: mint.mint(headers={"typ": "JWT"}),
+        BoundToken: mint.mint(cnf={"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}),
+        UnknownIssuer: mint.mint(iss="https://other.example"),
+        UnknownKey: mint.mint(headers={"kid": "another"}),
+        BadSignature: mint.mint()[:-8] + "AAAAAAAA",
+        WrongAudience: mint.mint(audience="https://other.example/mcp"),
+        OutsideLifetime: mint.mint(exp=0),
+        MissingClaim: mint.mint(sub=ABSENT),
+    }
+    for kind, token in refused.items():
+        with pytest.raises(kind) as refusal:
+            await verifier.verify(token.encode())
+        assert isinstance(refusal.value, TokenRejected)
+    ```
+    """
 
     code = "token-rejected"
     status = 401

@@ -9,16 +9,28 @@ import msgspec
 
 from doorward.errors import ConfigurationError
 
-Kind = Literal["person", "service", "key"]
+__all__ = ["SCOPE_KEY", "Identity", "Kind", "current_identity"]
 
-# The key of the verified identity in an ASGI scope. The guard sets it; packages that cannot import the
-# guard read it.
+Kind = Literal["person", "service", "key"]
+"""Who a caller is: a person, a service that acts for itself, or the holder of an API key."""
+
 SCOPE_KEY = "doorward.identity"
+"""The key of the verified ``Identity`` in an ASGI scope. The guard sets it before it calls the application."""
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """
     A caller whose token was verified.
+
+    ```python
+    @server.tool(scopes={"orders:read"})
+    async def my_orders(user: Identity) -> list[str]:
+        \"\"\"List the orders of the caller.\"\"\"
+        kind: Kind = user.kind
+        if kind == "service" or user.has_role("manager"):
+            return ["all orders"]
+        return [f"an order of {user.name or user.subject}"]
+    ```
 
     ``subject`` is unique only together with ``issuer``. Store a person under ``key``, the pair of both.
     ``expires_at`` is in seconds since 1970. The raw token is not an attribute, so that it cannot be
@@ -66,8 +78,13 @@ class Identity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         started. A job of another request or process has no caller, and a saved identity gives it none.
 
         ```python
-        token = await user.token_for("graph", scopes={"User.Read"})
-        headers = {"Authorization": f"Bearer {token}"}
+        @server.tool(scopes={"mail:read"})
+        async def my_mail(user: Identity) -> str:
+            \"\"\"Read the caller's mail.\"\"\"
+            token = await user.token_for("graph", scopes={"Mail.Read"})
+            headers = {"Authorization": f"Bearer {token}"}
+            async with httpx2.AsyncClient(headers=headers) as http:
+                return (await http.get("https://graph.microsoft.com/v1.0/me/messages")).text
         ```
 
         Raises:
@@ -100,7 +117,17 @@ _current: ContextVar[Identity | None] = ContextVar("doorward_identity", default=
 
 
 def current_identity() -> Identity | None:
-    """Return the caller of the request being served, or ``None`` outside a guarded request."""
+    """
+    Return the caller of the request being served, or ``None`` outside a guarded request.
+
+    ```python
+    caller = current_identity()
+    print("nobody" if caller is None else caller.subject)
+
+    async def caller_of(request: Request) -> Identity | None:
+        return request.scope.get(SCOPE_KEY)  # the same, from the ASGI scope
+    ```
+    """
     return _current.get()
 
 

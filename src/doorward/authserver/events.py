@@ -26,6 +26,15 @@ class ServerEvent:
     """
     An event for operators; ``kind`` is a stable name.
 
+    ```python
+    def report(event: ServerEvent) -> None:
+        if event.kind in {"code.reused", "refresh.reused"}:
+            print("A token may have been stolen:", event.facts, event.correlation_id)
+        log_event(event)
+
+    sink: AuditSink = report  # AuthorizationServer(settings, audit=sink)
+    ```
+
     ``code.reused`` and ``refresh.reused`` mean that a code or token may have been stolen.
     ``request.refused`` comes with every refusal that is answered as JSON or as a page. It has the
     correlation id of the response, and names the client and the grant type once they are known.
@@ -45,6 +54,7 @@ class ServerEvent:
 
 
 AuditSink = Callable[[ServerEvent], None]
+"""What gets each event. It must not wait, and must not raise."""
 
 
 @dataclass

@@ -97,6 +97,21 @@ class AuthorizationServer:
     """
     An OAuth 2.1 authorization server for MCP.
 
+    ```python
+    server = AuthorizationServer(
+        AuthServerSettings(
+            issuer="https://login.example",
+            resources=(
+                Resource(uri="https://mcp.example/mcp", scopes={"mcp:read": "See your orders"}),
+            ),
+        )
+    )
+    await server.start()
+    await server.users.add("alice", "correct horse battery", scopes={"mcp:read"})
+    app = server.app  # serve this
+    await server.aclose()
+    ```
+
     ``app`` is an ASGI application. It serves the issuer's path and the well-known paths at the
     root. Call ``start`` before the first request and ``aclose`` after the last. ``fetcher`` fetches
     client ID metadata documents and the keys of clients; the default one refuses private addresses.

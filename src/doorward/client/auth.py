@@ -56,8 +56,9 @@ class OAuth(httpx2.Auth):
     Adds the token to requests to one MCP server, and signs in if there is no token.
 
     ```python
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     async with httpx2.AsyncClient(auth=OAuth("https://mcp.example/mcp")) as http:
-        await http.post("https://mcp.example/mcp", json=message)
+        answer = await http.post("https://mcp.example/mcp", json=message)
     ```
 
     Refreshes a token before it expires, once for all waiting requests. After a 401, refreshes the

@@ -22,7 +22,15 @@ from doorward.client.workload.service import ServiceSignIn
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """An open connection: ``token_store`` has the tokens, ``client`` sends the requests."""
+    """
+    An open connection: ``token_store`` has the tokens, ``client`` sends the requests.
+
+    ```python
+    async def sign_in_first(connection: Connection) -> None:
+        tokens = await connection.log_in(frozenset({"mcp:read"}))
+        print("no sign-in needed" if tokens is None else sorted(tokens.scopes))
+    ```
+    """
 
     server_url: str
     token_store: TokenStore
@@ -56,6 +64,11 @@ async def open_connection(
 ) -> AsyncIterator[Connection]:
     """
     Yield a connection to ``server_url``.
+
+    ```python
+    async with open_connection("https://mcp.example/mcp", interactive=False) as connection:
+        tools = await connection.client.list_tools()
+    ```
 
     ``initialize``, ``elicit`` and ``modes`` are those of ``McpClient``, ``sign_in`` the options of ``SignIn``;
     with ``grant`` among them those of ``ServiceSignIn``, with ``show`` those of ``DeviceSignIn``.

@@ -23,7 +23,27 @@ from doorward.wire.safe_text import visible_line
 
 
 class ClientRefused(DoorwardError):
-    """An error to show to the user."""
+    """
+    An error to show to the user.
+
+    ```python
+    try:
+        async with connect("https://mcp.example/mcp", interactive=False) as client:
+            await client.call_tool("add", {"a": 2, "b": 3})
+    except SignInNeeded:
+        print("Run: doorward login https://mcp.example/mcp")
+    except (DiscoveryFailed, SignInFailed) as refusal:
+        print("The sign-in failed:", refusal.reason, refusal.hint)
+    except InsufficientScope as refusal:
+        print("More scopes are needed:", sorted(refusal.scopes))
+    except CallFailed as refusal:
+        print("JSON-RPC error", refusal.number, refusal.data)
+    except (ServerRefused, ProtocolBroken, Unreachable) as refusal:
+        print("Ask the server's operator:", refusal.problem)
+    except ClientRefused as refusal:
+        print(refusal.reason, refusal.problem, refusal.hint)
+    ```
+    """
 
     code = "client-refused"
 

@@ -29,6 +29,12 @@ def load(path: Path) -> Configuration:
     """
     Return what the file at ``path`` says, completely checked.
 
+    ```python
+    configuration = load(Path("doorward.toml"))
+    for one in configuration.mcp_servers:
+        print(one.resource, "is forwarded to", one.upstream)
+    ```
+
     Reads the file and the secrets that it names. Does not listen, and opens no database.
 
     Raises:
@@ -92,6 +98,11 @@ def load_authorization_server(path: Path) -> AuthServerSettings:
     """
     Return the settings of the authorization server in the file at ``path``.
 
+    ```python
+    settings = load_authorization_server(Path("doorward.toml"))
+    print(settings.issuer, sorted(settings.known_scopes))
+    ```
+
     Raises:
         ConfigurationError: as ``load`` does, and ``no-authorization-server``.
     """
@@ -109,6 +120,11 @@ def load_authorization_server(path: Path) -> AuthServerSettings:
 async def opened(path: Path) -> AsyncIterator[AuthorizationServer]:
     """
     Give the authorization server of the file at ``path``, with its store open, and close it.
+
+    ```python
+    async with opened(Path("doorward.toml")) as server:
+        await server.users.add("alice", "correct horse battery", scopes={"mcp:read"})
+    ```
 
     Raises:
         ConfigurationError: as ``load_authorization_server`` does, and ``no-database``.

@@ -101,6 +101,13 @@ class McpServerSettings:
     """
     A protected MCP server: where clients reach it, where it is, and who may do what.
 
+    ```python
+    def public_urls(servers: Iterable[McpServerSettings]) -> list[str]:
+        return [one.resource for one in servers]
+
+    print(public_urls(load(Path("doorward.toml")).mcp_servers))
+    ```
+
     It is at the URL ``upstream``, or it is the command ``stdio``. ``options`` are settings of ``Guard``. ``policy_values`` are those of the policy as the file has
     them, because policies cannot be compared.
     """
@@ -173,6 +180,11 @@ class McpServerSettings:
 class Configuration:
     """
     Everything in one configuration file.
+
+    ```python
+    configuration: Configuration = load(Path("doorward.toml"))
+    host, port = configuration.listen
+    ```
 
     ``listen`` is a host and a port. ``stop_timeout`` is how many seconds requests in flight get at
     the end. ``database_url`` is ``None`` if all data is in a temporary file.

@@ -2,12 +2,28 @@
 Tokens for the next server on behalf of the caller; the caller's own token is never passed on.
 
 ```python
-guard = Guard(..., downstream={"orders": TokenExchange(issuer=..., client_id=..., audience=...)})
+guard = Guard(
+    resource="https://mcp.example/mcp",
+    issuer="https://login.example",
+    policy=Policy(base=Rule(scopes={"mcp:read"})),
+    downstream={
+        "orders": TokenExchange(
+            issuer="https://login.example",
+            client_id="mcp-server",
+            client_secret=os.environ["CLIENT_SECRET"],
+            audience="orders-api",
+        )
+    },
+)
 
-@server.tool()
-async def my_orders(user: Identity) -> list[Order]:
+
+@server.tool(scopes={"orders:read"})
+async def my_orders(user: Identity) -> str:
+    \"\"\"List the orders of the caller.\"\"\"
     token = await user.token_for("orders", scopes={"orders:read"})
-    return await fetch_orders(authorization=f"Bearer {token}")
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx2.AsyncClient(headers=headers) as http:
+        return (await http.get("https://orders.example/orders")).text
 ```
 """
 

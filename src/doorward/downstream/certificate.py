@@ -17,8 +17,15 @@ class CertifiedKey:
     ``key`` with the certificate in ``pem``, which its assertions name by ``x5t#S256``.
 
     ```python
-    key = CertifiedKey(PrivateKey.from_pem(key_pem), certificate_pem)
-    OnBehalfOf(tenant="72f9…", client_id="2846…", private_key=key, scopes={"User.Read"})
+    key = CertifiedKey(
+        PrivateKey.from_pem(Path("key.pem").read_bytes()), Path("certificate.pem").read_bytes()
+    )
+    graph = OnBehalfOf(
+        tenant="72f988bf-86f1-41af-91ab-2d7cd011db47",
+        client_id="28461234-5678-90ab-cdef-1234567890ab",
+        private_key=key,
+        scopes={"User.Read"},
+    )
     ```
 
     Raises:

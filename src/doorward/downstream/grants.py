@@ -106,10 +106,10 @@ class TokenExchange(DownstreamGrant):
     one or both. At Keycloak, ``audience`` is a client id.
 
     ```python
-    TokenExchange(
+    orders: DownstreamGrant = TokenExchange(
         issuer="https://login.example/realms/mcp",
         client_id="mcp-server",
-        client_secret=os.environ["MCP_SERVER_SECRET"],
+        client_secret=os.environ["CLIENT_SECRET"],
         audience="orders-api",
     )
     ```
@@ -169,7 +169,12 @@ class OnBehalfOf(DownstreamGrant):
     Microsoft Graph, ``{"api://<id>/orders.read"}`` for another.
 
     ```python
-    OnBehalfOf(tenant="72f9…", client_id="2846…", client_secret=secret, scopes={"User.Read"})
+    graph = OnBehalfOf(
+        tenant="72f988bf-86f1-41af-91ab-2d7cd011db47",
+        client_id="28461234-5678-90ab-cdef-1234567890ab",
+        client_secret=os.environ["CLIENT_SECRET"],
+        scopes={"User.Read"},
+    )
     ```
 
     Raises:
@@ -224,6 +229,15 @@ class OnBehalfOf(DownstreamGrant):
 class ClientCredentials(DownstreamGrant):
     """
     Gets a token for this server itself, the same for every caller.
+
+    ```python
+    orders = ClientCredentials(
+        issuer="https://login.example",
+        client_id="mcp-server",
+        client_secret=os.environ["CLIENT_SECRET"],
+        resource="https://orders.example",
+    )
+    ```
 
     Every caller of the tool can do what this token allows: only the tool's own rule limits them.
 

@@ -22,7 +22,7 @@ class ProviderToken(DownstreamGrant):
     ProviderToken(
         issuer="https://auth.example.com",
         client_id="mcp-server",
-        client_secret=os.environ["MCP_SERVER_SECRET"],
+        client_secret=os.environ["CLIENT_SECRET"],
         provider="github",
     )
     ```

@@ -32,6 +32,29 @@ class DownstreamProblem(HttpError):
     """
     There is no token for the next server. ``public`` is for the client, ``detail`` for the log.
 
+    ```python
+    OF_OPERATORS = (NotGranted, ServerNotKnown, AnswerRefused, SameToken, TokenForUs, NoSubjectToken)
+
+    @server.tool(scopes={"orders:read"})
+    async def my_orders(user: Identity) -> str:
+        \"\"\"List the orders of the caller.\"\"\"
+        try:
+            token = await user.token_for("orders")
+        except AccountNotConnected as problem:
+            raise ToolError(f"Connect your account first: {problem.url}") from problem
+        except (SignInNeeded, GrantRefused) as problem:
+            raise ToolError("Sign in again, then repeat the call.") from problem
+        except OF_OPERATORS as problem:
+            raise ToolError("This tool is not set up completely.") from problem
+        except DownstreamRefused as problem:
+            raise ToolError(f"The orders service refused: {problem.error}.") from problem
+        except DownstreamUnavailable as problem:
+            raise ToolError(f"Try again in {problem.retry_after} seconds.") from problem
+        except DownstreamProblem as problem:
+            raise ToolError(problem.public) from problem
+        return f"token of {len(token)} characters"
+    ```
+
     ``target`` is the name that was passed to ``token_for``.
     """
 

@@ -7,6 +7,12 @@ class DownstreamToken(str):
     """
     An access token for a header, protected from logs.
 
+    ```python
+    token = DownstreamToken("secret", scopes=None, expires_at=time.time() + 600)
+    assert f"Bearer {token}" == "Bearer secret"
+    assert "secret" not in repr(token)
+    ```
+
     ``str`` and f-strings give the token; ``repr``, which tracebacks and loggers use, does not.
     ``scopes`` are the granted scopes, ``expires_at`` is in seconds since 1970; both are ``None`` if
     the issuer did not send them.

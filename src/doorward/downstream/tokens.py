@@ -30,6 +30,10 @@ class DownstreamTokens:
     """
     Gets tokens for downstream servers, and caches them.
 
+    ```python
+    tokens = DownstreamTokens({"orders": grant}, own_audiences=["https://mcp.example/mcp"])
+    ```
+
     A token is cached for one caller and one set of scopes, until shortly before it expires and for
     at most ``max_age`` seconds. Two tokens are of one caller if their claims are equal, except ids
     and times. The cache has at most ``max_entries``, and drops the least recently used. Concurrent

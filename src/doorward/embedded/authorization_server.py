@@ -22,6 +22,16 @@ class EmbeddedAuthorizationServer:
     """
     An authorization server that starts with its guard, or with the first request.
 
+    ```python
+    guard = GuardWithSignIn(
+        OwnUsers(),
+        public_url="http://localhost:8000/mcp",
+        policy=Policy(base=Rule(scopes={"mcp:read"})),
+    )
+    embedded: EmbeddedAuthorizationServer = guard.authorization_server
+    assert embedded.serves("/authorize")
+    ```
+
     ``scopes`` are read at the start: an adapter adds the scopes that the server's author declared
     after the guard was made. A scope without a description is shown by its name. ``options`` go to
     ``AuthorizationServer``.

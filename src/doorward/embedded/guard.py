@@ -22,7 +22,17 @@ from doorward.wire.address import origin_of, require_resource
 
 @dataclass(frozen=True)
 class OwnUsers:
-    """The server's own users sign in, with passwords; ``doorward users add`` adds them."""
+    """
+    The server's own users sign in, with passwords; ``doorward users add`` adds them.
+
+    ```python
+    guard = GuardWithSignIn(
+        OwnUsers(),
+        public_url="http://localhost:8000/mcp",
+        policy=Policy(base=Rule(scopes={"mcp:read"})),
+    )
+    ```
+    """
 
 
 SignIn = str | IdentityProvider | OwnUsers
@@ -35,13 +45,13 @@ class GuardWithSignIn(Guard):
     ```python
     guard = GuardWithSignIn(
         "google",
-        client_id=…,
-        client_secret=…,
+        client_id="1234.apps.googleusercontent.com",
+        client_secret=os.environ["GOOGLE_CLIENT_SECRET"],
         public_url="https://mcp.example.com/mcp",
         allow=Allow(domains={"example.com"}),
         policy=Policy(base=Rule(scopes={"mcp:read"})),
     )
-    app = protect(server, guard)
+    app = guard.protect(server.in_front_of(FastAPI()))
     ```
 
     ``sign_in`` is a kind of identity provider from ``doorward idp table``, the issuer of any OpenID

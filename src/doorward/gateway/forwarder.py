@@ -67,6 +67,14 @@ class Gateway:
     """
     Forward the paths of ``routes`` to upstream servers, and refuse everything else.
 
+    ```python
+    gateway = Gateway(
+        public="https://mcp.example",
+        routes=[Route(path="/mcp", upstream="http://localhost:9000")],
+    )
+    app = guard.protect(gateway)
+    ```
+
     ``public`` is the origin under which clients reach this gateway. The gateway sends it upstream
     in ``Host`` and ``X-Forwarded-Host``, whatever the client sent. Upstream servers then name
     addresses and an issuer that clients know. The gateway forwards the headers that MCP, tracing,

@@ -29,6 +29,12 @@ def realm_routes(*, public: str, keycloak: str, realm: str) -> tuple[Route, ...]
     """
     Return the routes from ``public`` to one realm of the Keycloak at the origin ``keycloak``.
 
+    ```python
+    login = "https://login.example"
+    routes = realm_routes(public=login, keycloak="http://localhost:8080", realm="mcp")
+    app = Gateway(public=login, routes=routes)
+    ```
+
     They cover the realm, the static files of its pages, and its metadata at every path that clients
     try: at the root, with the realm's path inserted, and below the realm. The console, the other
     realms and the management interface have no route.

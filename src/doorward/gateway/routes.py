@@ -26,6 +26,11 @@ class Route:
     """
     A path, and the upstream server that it is forwarded to.
 
+    ```python
+    Route(path="/mcp", upstream="http://localhost:9000")  # this path alone
+    Route(path="/api/", upstream="http://localhost:9000")  # every path below it
+    ```
+
     ``path`` is exact, or a prefix if it ends in a slash. ``upstream`` is the origin of the upstream
     server. ``target`` replaces the caller's path. With ``issuer``, the response is a metadata
     document, and the gateway forwards it only if it names that issuer.

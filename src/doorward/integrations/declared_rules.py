@@ -40,9 +40,13 @@ class requires:  # noqa: N801 - it is written as a decorator
     Declare what the callers of a tool, prompt or resource must hold.
 
     ```python
+    server = MCPServer("orders")
+
     @server.tool()
     @requires(scopes={"orders:refund"}, roles={"manager"})
-    async def refund(order: str) -> str: ...
+    async def refund(order: str) -> str:
+        \"\"\"Refund an order.\"\"\"
+        return f"refunded {order}"
     ```
 
     Write it below the server's own decorator. The adapters of the official SDK and of FastMCP read

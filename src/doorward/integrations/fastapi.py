@@ -32,6 +32,18 @@ def current_user(request: Request) -> Identity:
     """
     Return the caller whom the guard let in.
 
+    ```python
+    web.add_middleware(guard.protect)
+
+    @web.get("/me")
+    def me(user: Annotated[Identity, Depends(current_user)]) -> str:
+        return user.subject
+
+    @web.get("/name")
+    async def name(user: CurrentUser) -> str | None:
+        return user.name
+    ```
+
     Raises:
         HTTPException: 401, this path is not behind the guard.
     """
@@ -64,8 +76,10 @@ def signed_in(
 
     ```python
     @web.get("/orders")
-    async def orders(user: Annotated[Identity, Depends(signed_in(guard, scopes={"orders:read"}))]):
-        ...
+    async def orders(
+        user: Annotated[Identity, Depends(signed_in(guard, scopes={"orders:read"}))],
+    ) -> list[str]:
+        return [f"an order of {user.subject}"]
     ```
 
     For routes beside the MCP endpoint. The guard's base rule holds too; refusals are the guard's

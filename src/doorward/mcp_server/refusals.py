@@ -11,6 +11,13 @@ class ToolError(DoorwardError):
     """
     Tell the model why a tool did not do what it was asked, in the author's words.
 
+    ```python
+    @server.tool(scopes={"flights:book"})
+    async def book(day: str) -> str:
+        \"\"\"Book a flight.\"\"\"
+        raise ToolError(f"No flight on {day}. Try the day after.")
+    ```
+
     ``raise ToolError("No flight on that day.")`` becomes a tool result with ``isError`` and that
     text. The text of every other exception goes to the log only.
 
@@ -64,7 +71,19 @@ class ResourceNotFound(InvalidParams):
 
 
 class MissingCapability(ProtocolRefusal):
-    """The client did not declare a capability that this request needs."""
+    """
+    The client did not declare a capability that this request needs.
+
+    ```python
+    @server.tool()
+    async def summarize(text: str, ctx: Context) -> str:
+        \"\"\"Summarize with the client's model, or cut the text off.\"\"\"
+        try:
+            return (await ctx.sample(text, max_tokens=100)).text
+        except MissingCapability:
+            return text[:200]
+    ```
+    """
 
     code = "missing-capability"
     jsonrpc_code = -32021
@@ -86,7 +105,14 @@ class TooManyTasks(ProtocolRefusal):
 
 
 class InternalFailure(ProtocolRefusal):
-    """The author's code failed; the message has a correlation id and nothing else."""
+    """
+    The author's code failed; the message has a correlation id and nothing else.
+
+    ```python
+    def is_bug(answer: httpx2.Response) -> bool:
+        return answer.json()["error"]["code"] == InternalFailure.jsonrpc_code
+    ```
+    """
 
     code = "internal-failure"
     status = 500

@@ -30,7 +30,14 @@ class Signer(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ClientCredential:
-    """A client id, and the secret or the key that proves it; a public client has neither."""
+    """
+    A client id, and the secret or the key that proves it; a public client has neither.
+
+    ```python
+    registered = ClientCredential(client_id="my-client", client_secret="a secret of the tests")
+    provider = LocalProvider(guard, registration="closed", documents=False)
+    ```
+    """
 
     client_id: str
     client_secret: str | None = field(default=None, repr=False)

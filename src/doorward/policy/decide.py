@@ -36,6 +36,12 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     """
     The decision, with everything that the operation needs and not only what is missing.
 
+    ```python
+    decision: Decision = guard.policy.decide(user, Operation("tools/call", "add"))
+    if not decision.allowed:
+        print(decision.reason, "needs", sorted(decision.scopes))
+    ```
+
     Told one missing scope at a time, a client would ask its user once for each. ``kinds`` are the
     kinds of callers that the operation admits. With ``conditions``, it is allowed for some arguments:
     ``decide_arguments`` decides for those of a call. ``expected`` is what an argument does not meet.
@@ -62,7 +68,18 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
 def decide_arguments(
     decision: Decision, identity: Identity | None, operation: Operation, params: Mapping[str, Any]
 ) -> Decision:
-    """Return ``decision``, or a refusal if ``params`` of the operation do not meet its conditions."""
+    """
+    Return ``decision``, or a refusal if ``params`` of the operation do not meet its conditions.
+
+    ```python
+    small = Rule(arguments={"amount": {"type": "integer", "maximum": 100}})
+    policy = Policy(rules={("tools/call", "refund"): small})
+    operation = Operation("tools/call", "refund")
+    params = {"name": "refund", "arguments": {"amount": 500}}
+    decision = decide_arguments(policy.decide(user, operation), user, operation, params)
+    assert decision.reason == "argument-refused"
+    ```
+    """
     if not decision.allowed or not decision.conditions:
         return decision
     for one in decision.conditions:
@@ -77,7 +94,17 @@ def decide_arguments(
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One row of the permission matrix: an operation, all that it needs, and the kinds of callers."""
+    """
+    One row of the permission matrix: an operation, all that it needs, and the kinds of callers.
+
+    ```python
+    def row(needed: Requirement) -> str:
+        return f"{needed.operation.name}: {', '.join(sorted(needed.scopes))}"
+
+    policy = Policy(rules={("tools/call", "refund"): Rule(scopes={"orders:refund"})})
+    assert [row(needed) for needed in policy.matrix()] == ["refund: orders:refund"]
+    ```
+    """
 
     operation: Operation
     scopes: frozenset[str]
@@ -109,6 +136,19 @@ class _Needs(NamedTuple):
 class Policy:
     """
     The rules of one server.
+
+    ```python
+    policy = Policy(
+        base=Rule(scopes={"mcp:read"}),
+        rules={
+            ("tools/call", "refund"): Rule(scopes={"orders:refund"}, roles={"manager"}),
+            ("resources/read", EVERY): Rule(scopes={"orders:read"}),
+        },
+    )
+    decision = policy.decide(user, Operation("tools/call", "refund"))
+    assert not decision.allowed
+    assert decision.scopes == {"mcp:read", "orders:refund"}
+    ```
 
     ``base`` holds for every request. ``rules`` adds to it per ``(method, name)``, where the name
     ``"*"`` stands for all names without a rule of their own, and a URI template for the URIs that

@@ -11,8 +11,8 @@ from doorward.identity import Kind
 from doorward.policy.argument_conditions import ArgumentConditions
 from doorward.policy.call_limits import CallLimit
 
-# The name that stands for every operation of a method that has no rule of its own.
 EVERY = "*"
+"""The name in a rule for every operation of a method that has no rule of its own."""
 
 EVERY_KIND: frozenset[Kind] = frozenset(get_args(Kind))
 """Every kind of caller: people, services, and API keys."""
@@ -22,6 +22,13 @@ EVERY_KIND: frozenset[Kind] = frozenset(get_args(Kind))
 class Rule:
     """
     What a caller must be and hold: all of ``scopes``, and any one of ``roles`` when there are any.
+
+    ```python
+    Rule(scopes={"orders:refund"}, roles={"manager"})
+    Rule(kinds=EVERY_KIND - {"key"})  # no API keys
+    Rule(arguments={"amount": {"type": "integer", "maximum": 100}}, limit="30 per minute")
+    Rule(public=True)  # also for callers without a token
+    ```
 
     ``Rule(scopes={"mcp:tools", "mcp:admin"}, roles={"admin"})``; a bare string names one.
     ``kinds`` says who may come at all: ``Rule(kinds={"person"})`` keeps services and API keys out,
@@ -109,6 +116,11 @@ Reached = Literal["prompts/get", "resources/read"]
 class Operation(msgspec.Struct, frozen=True, gc=False):
     """
     One thing a caller wants done: ``Operation("tools/call", "add")``.
+
+    ```python
+    refund = Operation("tools/call", "refund")
+    assert not guard.policy.decide(None, refund).allowed
+    ```
 
     ``method`` is empty for a response that a client of a legacy protocol revision posts. ``reaches``
     is the method that uses what ``completion/complete`` refers to, where a request says it.

@@ -41,6 +41,10 @@ class Connection(asyncio.Protocol):
     """
     A client connection with limits, for ``uvicorn.Config(http=Connection)``.
 
+    ```python
+    config = uvicorn.Config(app, http=Connection, loop="doorward.serving:new_event_loop")
+    ```
+
     It replaces uvicorn's own protocol class, which limits neither the size of headers nor the time
     that a request or a response takes. There, one client without a token can make the server hold
     gigabytes, and a thousand slow clients occupy every connection. This class also sends head and

@@ -21,6 +21,13 @@ def listen(port: int, host: str = "localhost", *, setting: str = "--port") -> li
     """
     Return listening sockets: on the address ``host``, or on 127.0.0.1 and [::1] for ``localhost``.
 
+    ```python
+    sockets = listen(0)  # a free port, on 127.0.0.1 and on [::1]
+    print(sockets[0].getsockname()[1])
+    for one in sockets:
+        one.close()
+    ```
+
     Clients resolve ``localhost`` to either of the two; a machine may lack the second. With ``port``
     0, both sockets share one free port. Errors name ``setting`` as what to change.
 
@@ -116,6 +123,11 @@ async def serve(
     """
     Serve ``app`` until SIGINT or SIGTERM; then return, so that the caller can clean up.
 
+    ```python
+    async def main() -> None:
+        await serve(app, listen(8000), stop_timeout=30)
+    ```
+
     Requests in flight get ``stop_timeout`` seconds to finish; then they are cancelled.
 
     Run it on ``new_event_loop``, not on uvloop. uvloop accepts one connection per turn: of a thousand
@@ -126,7 +138,14 @@ async def serve(
 
 @asynccontextmanager
 async def serving_beside(app: ASGIApp, sockets: list[socket.socket]) -> AsyncIterator[None]:
-    """Serve ``app`` while the block runs; signals are left to the server that runs in the block."""
+    """
+    Serve ``app`` while the block runs; signals are left to the server that runs in the block.
+
+    ```python
+    async with serving_beside(app, listen(0)):
+        print("Serving until this block ends.")
+    ```
+    """
     server = _ServerBeside(_config(app, _STOP_TIMEOUT))
     serving = asyncio.create_task(server.serve(sockets=sockets))
     try:

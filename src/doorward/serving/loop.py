@@ -16,6 +16,15 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     """
     Return the event loop for a server with many busy connections.
 
+    ```python
+    async def main() -> None:
+        await serve(app, listen(8000))
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(main())
+    ```
+
     On Linux, asyncio's loop handles every ready event in one turn: it reads a thousand requests before
     it answers the first. This one handles at most ``MAX_EVENTS_PER_TURN``. For other servers:
     ``uvicorn.Config(app, loop="doorward.serving:new_event_loop")``.

@@ -19,8 +19,9 @@ class BadToken:
 
     ```python
     @pytest.mark.parametrize("bad", BAD_TOKENS, ids=str)
-    def test_my_server_refuses(bad: BadToken, mint: TokenMint, http: Client) -> None:
-        answer = http.post("/mcp", headers={"Authorization": f"Bearer {bad.make(mint)}"})
+    async def test_my_server_refuses(bad: BadToken) -> None:
+        async with ServerUnderTest(app, LocalProvider(guard)) as running:
+            answer = await running.answer_to(running.bad_token(bad.name))
         assert answer.status_code == 401
     ```
 
@@ -195,6 +196,10 @@ BAD_TOKENS: tuple[BadToken, ...] = (
 def bad_token(name: str, mint: TokenMint) -> str:
     """
     Return the bad token called ``name``, made with the issuer ``mint``.
+
+    ```python
+    expired = bad_token("expired", mint)
+    ```
 
     ``bad_token("expired", mint)`` is genuine and expired.
 

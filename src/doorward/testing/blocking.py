@@ -114,9 +114,13 @@ def run_server(
 
     ```python
     @pytest.fixture(scope="module")
-    def server() -> Iterator[RunningServer]:
+    def running() -> Iterator[RunningServer]:
         with run_server(app, guard) as running:
             yield running
+
+    def test_alice_adds(running: RunningServer) -> None:
+        alice: RunningUser = running.as_user("alice", scopes={"mcp:read"})
+        assert alice.call_tool("add", {"a": 2, "b": 3}).text == "5"
     ```
 
     ``users`` are those of ``LocalProvider``, ``options`` those of ``ServerUnderTest``.

@@ -29,6 +29,9 @@ class TokenMint:
     expired = mint.mint("alice", exp=0)
     without_subject = mint.mint("alice", sub=ABSENT)
     keys = mint.jwks()  # the published key set: give it to the verifier under test
+
+    algorithm: SigningAlgorithm = "EdDSA"
+    other = TokenMint(algorithm=algorithm, key=PrivateKey.generate(algorithm))
     ```
 
     ``lifetime`` is in seconds. ``clock`` returns seconds since 1970, so that a test can choose the

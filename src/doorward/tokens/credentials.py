@@ -52,6 +52,13 @@ class CredentialVerifier:
     """
     Verifies JWTs, opaque tokens and API keys, each kind in its own way.
 
+    ```python
+    secret, record = new_api_key(name="nightly", now=time.time(), lifetime=3600)
+    verifier: TokenVerifier = CredentialVerifier(api_keys=ApiKeyList([record]))
+    job = await verifier.verify(secret.encode())
+    assert job.kind == "key"
+    ```
+
     The form of a token decides, before anything is verified, and the decision is final:
 
     - A token with the prefix of API keys is one. It is never sent anywhere.

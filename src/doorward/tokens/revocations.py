@@ -16,6 +16,17 @@ class Revocations:
     """
     The revoked tokens of one issuer, read again when the list is ``recheck`` seconds old.
 
+    ```python
+    async def revoked() -> frozenset[str]:
+        return frozenset({"id-of-a-stolen-token"})  # from your own database
+
+    issuer = TrustedIssuer(
+        issuer="https://login.example",
+        audience="https://mcp.example/mcp",
+        revocations=Revocations(revoked),
+    )
+    ```
+
     ``read`` returns ids. An id is the ``jti`` of a token, or the part before its first dot: in our
     own authorization server, that part names the grant and so all its tokens. A revoked token is
     refused within ``recheck`` seconds, also when it is cached. While ``read`` fails, the last list

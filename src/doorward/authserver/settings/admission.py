@@ -12,6 +12,13 @@ class ProviderAccount:
     """
     An account at an identity provider, as the provider describes it.
 
+    ```python
+    def is_admitted(account: ProviderAccount) -> bool:
+        return account.email is not None and not account.email.startswith("guest-")
+
+    allow = Allow(domains={"example.com"}, check=is_admitted)
+    ```
+
     ``issuer`` and ``subject`` identify it; nothing else does. ``email`` is ``None`` unless the
     provider says that it is verified. ``domains`` and ``organizations`` are those that the provider
     vouches for. ``acr``, ``amr`` and ``auth_time`` say how and when
@@ -51,6 +58,12 @@ class ProviderAccount:
 class Allow:
     """
     Which accounts of a provider may sign in.
+
+    ```python
+    Allow(domains={"example.com"}, groups={"mcp"})  # both must hold
+    Allow(emails={"alice@example.com", "bob@example.com"})
+    Allow(check=lambda account: "mfa" in account.amr)
+    ```
 
     Every condition that is set must hold: ``Allow(domains={"example.com"}, groups={"mcp"})`` admits
     members of the group whose domain is ``example.com``. For alternatives, pass several ``Allow``.

@@ -44,6 +44,20 @@ class AuthServerSettings:
     """
     The settings of an authorization server.
 
+    ```python
+    settings = AuthServerSettings(
+        issuer="https://login.example",
+        resources=(
+            Resource(uri="https://mcp.example/mcp", scopes={"mcp:read": "See your orders"}),
+        ),
+        database_url="sqlite:///doorward.db",
+        secret_file=Path("doorward.secret"),
+        lifetimes=Lifetimes(access_token=300),
+        limits=Limits(registrations="100/hour"),
+    )
+    assert settings.url("/token") == "https://login.example/token"
+    ```
+
     ``issuer`` and the resource URIs are compared byte for byte. Without ``database_url``, the data
     is in a temporary file that is deleted at the end. With it, set ``secret`` or ``secret_file``;
     the file is created with mode 0600 if it does not exist.

@@ -20,6 +20,14 @@ class ConfiguredClient:
     """
     A client that the operator registers in the settings.
 
+    ```python
+    ConfiguredClient(
+        client_id="claude",
+        name="Claude",
+        redirect_uris=("https://claude.ai/api/mcp/auth_callback",),
+    )
+    ```
+
     ``introspects`` makes it a resource server that may introspect tokens for that resource.
     ``provider_tokens`` are the identity providers at which it may get its callers' own tokens. With
     ``auth_method="private_key_jwt"``, ``jwks`` has its public keys, or ``jwks_uri`` their URL.

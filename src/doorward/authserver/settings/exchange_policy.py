@@ -28,6 +28,16 @@ class ExchangePolicy:
     """
     A permission for one server to exchange the tokens it receives for tokens of one other server.
 
+    ```python
+    exchange = ExchangePolicy(
+        client_id="mcp-server",
+        resource="https://mcp.example/mcp",
+        target="https://orders.example",
+        scopes={"mcp:tools": frozenset({"orders:read"})},
+    )
+    assert exchange.reachable(frozenset({"mcp:tools"})) == {"orders:read"}
+    ```
+
     ``client_id`` is the server's own configured client, which must have a secret. ``resource`` is
     the server's URI, the audience of the tokens it presents. ``target`` is the audience of the new
     tokens. ``scopes`` maps a caller's scope to scopes at the target:

@@ -25,6 +25,17 @@ class IdentityProvider:
     """
     An identity provider at which users sign in.
 
+    ```python
+    keycloak = IdentityProvider(
+        kind="keycloak",
+        issuer="https://login.example/realms/staff",
+        client_id="mcp",
+        client_secret=os.environ["KEYCLOAK_CLIENT_SECRET"],
+        allow=Allow(groups={"mcp"}),
+        group_roles={"managers": ("manager",)},
+    )
+    ```
+
     ``kind`` is a name from ``doorward idp table``, and ``issuer`` the issuer, where the kind does not
     fix it. An OpenID provider of any other kind needs its ``issuer`` alone. ``name`` identifies it in
     the callback URL, ``<issuer of this server>/callback/<name>``; the default is the kind.

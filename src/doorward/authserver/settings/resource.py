@@ -9,6 +9,14 @@ class Resource:
     """
     A protected MCP server that tokens are issued for.
 
+    ```python
+    Resource(
+        uri="https://mcp.example/mcp",
+        scopes={"mcp:read": "See your orders", "orders:refund": "Refund orders"},
+        default_scopes=frozenset({"mcp:read"}),
+    )
+    ```
+
     ``scopes`` maps each scope to its description on the consent page. A request without a scope
     gets ``default_scopes``; ``None`` means all.
     """

@@ -56,9 +56,10 @@ class McpClient:
     A client of one MCP server over Streamable HTTP.
 
     ```python
-    async with McpClient("https://mcp.example/mcp", auth=auth) as client:
-        tools = await client.list_tools()
-        result = await client.call_tool("add", {"a": 2, "b": 3})
+    async with McpClient("https://mcp.example/mcp", auth=OAuth("https://mcp.example/mcp")) as client:
+        tools: tuple[Tool, ...] = await client.list_tools()
+        result: ToolResult = await client.call_tool("add", {"a": 2, "b": 3})
+    assert result.text == "5"
     ```
 
     Speaks 2026-07-28, and falls back to a session with ``initialize`` for older servers; with

@@ -32,6 +32,13 @@ def read_elicitation_url(
     """
     Return the URL in the parameters of an ``elicitation/create`` with the mode ``url``.
 
+    ```python
+    page: ElicitationUrl = read_elicitation_url(
+        {"mode": "url", "url": "https://connect.example/github", "message": "Connect GitHub"}
+    )
+    print(f"{page.message}: open {page.host}?", page.warning or "")
+    ```
+
     ``url_policy`` is that of the server. A public server may not send its user to their own machine
     or network: a page there would take the click for the user's own action.
 

@@ -74,6 +74,11 @@ class AuthorizationRequest:
     """
     One authorization request, kept until its response arrives.
 
+    ```python
+    def token_request(request: AuthorizationRequest, answer: Mapping[str, str]) -> dict[str, str]:
+        return request.form(validate_authorization_response(request, answer))
+    ```
+
     ``state`` and ``verifier`` are two fresh secrets: the state appears in the browser's history and
     the server's log, and the verifier must not. The issuer is recorded before the browser opens, so
     that two concurrent requests cannot be mixed up.

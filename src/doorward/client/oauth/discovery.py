@@ -69,6 +69,12 @@ async def discover(
     """
     Return the authorization server of the MCP server at ``server_url``.
 
+    ```python
+    async def issuer_of(sign_in: SignIn, url: str, challenge: BearerChallenge) -> str:
+        found: DiscoveredIssuer = await discover(sign_in.http_client, url, challenge)
+        return found.server.issuer
+    ```
+
     Chooses ``preferred_issuer`` if the server lists it, otherwise the first issuer in the list.
 
     Raises:

@@ -62,6 +62,16 @@ class ClientConfig:
     """
     The user's configuration of this client.
 
+    ```python
+    config = ClientConfig(
+        client_id="my-client",
+        client_secret=os.environ["CLIENT_SECRET"],
+        issuer="https://login.example",
+    )
+    async with connect("https://mcp.example/mcp", client_config=config) as client:
+        tools = await client.list_tools()
+    ```
+
     ``client_id`` was issued by ``issuer``. Only that issuer gets ``client_secret``, or an assertion
     signed with ``private_key``. Both need an issuer: without one, the MCP server would choose who
     gets them. A ``client_id`` alone may go to any issuer. ``document`` is the URL of a client ID

@@ -18,6 +18,12 @@ class TokenStore:
     """
     Tokens and registrations, each stored under its issuer.
 
+    ```python
+    store = TokenStore(open_store(), account="work")
+    for server_url in store.servers():
+        print(server_url, store.tokens_for(server_url))
+    ```
+
     A server URL maps to the issuer and the resource of the last sign-in, and these map to the
     tokens. If a server later names another issuer, the old tokens are not used: no issuer ever gets
     what another one issued.

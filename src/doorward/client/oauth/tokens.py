@@ -23,6 +23,11 @@ class Tokens:
     """
     An access token with its refresh token, issuer, resource and scopes.
 
+    ```python
+    def is_usable(tokens: Tokens | None) -> bool:
+        return tokens is not None and tokens.is_fresh(time.time(), margin=60)
+    ```
+
     ``expires_at`` is in seconds since 1970, or ``None`` if unknown. Every lookup needs the issuer
     and the resource. ``refused_scopes`` were requested and not granted. ``proof_key`` is the DPoP private key in PEM form, ``None`` for a bearer token.
 

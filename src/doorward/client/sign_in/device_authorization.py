@@ -53,6 +53,18 @@ class DeviceSignIn(SignIn):
     """
     Signs a user in on another device; ``show`` displays the URL and the code.
 
+    ```python
+    def show(code: DeviceCode) -> None:
+        print(f"Open {code.verification_uri} and enter {code.user_code}")
+
+    async with connect("https://mcp.example/mcp", show=show) as client:
+        tools = await client.list_tools()
+
+    # The same for your own HTTP client:
+    sign_in = DeviceSignIn.for_server("https://mcp.example/mcp", show=show)
+    auth = OAuth("https://mcp.example/mcp", sign_in)
+    ```
+
     Never enter a code that somebody else sent: it would sign that person in as you.
 
     Spec: RFC 8628 §3

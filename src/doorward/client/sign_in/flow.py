@@ -60,6 +60,11 @@ class SignIn:
     """
     Signs a user in to an MCP server, through the browser.
 
+    ```python
+    sign_in = SignIn.for_server("https://mcp.example/mcp", browser=print, prompt="select_account")
+    auth = OAuth("https://mcp.example/mcp", sign_in)
+    ```
+
     ``browser`` is called with the authorization URL, in a thread: it can open or print it.
     ``progress`` is called with the name and the detail of each finished step:
     ``resource``, ``issuer``, ``client``, ``browser``, ``answer``, ``tokens``. ``timeout`` is how

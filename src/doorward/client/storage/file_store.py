@@ -25,6 +25,12 @@ class FileStore:
     """
     One JSON file with mode 0600 in a folder with mode 0700, replaced atomically.
 
+    ```python
+    store: Store = FileStore(Path("tokens"))
+    async with connect("https://mcp.example/mcp", token_store=TokenStore(store)) as client:
+        tools = await client.list_tools()
+    ```
+
     Refuses a folder that another user can change or replace: that user could choose the tokens. A
     file that cannot be read is never overwritten.
 

@@ -26,6 +26,11 @@ class KeyringStore(FileStore):
     """
     The token file, encrypted with AES-256-GCM under a key in the system keyring.
 
+    ```python
+    def from_keyring() -> Store:
+        return KeyringStore(Path("tokens"), keyring.get_keyring())
+    ```
+
     A copy of the file, from a backup or a stolen disk, is useless without the keyring. The tokens
     themselves are not in the keyring: keyrings are small (2,560 bytes on Windows) and have no locks.
 

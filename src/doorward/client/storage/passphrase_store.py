@@ -21,6 +21,11 @@ class PassphraseStore(FileStore):
     """
     The token file, encrypted with AES-256-GCM under a key derived from a passphrase by Argon2id.
 
+    ```python
+    def from_passphrase() -> Store:
+        return PassphraseStore(Path("tokens"), os.environ["TOKENS_PASSPHRASE"])
+    ```
+
     The salt is in the file. The key is derived once per process, in about 50 ms and 64 MiB.
 
     Raises:

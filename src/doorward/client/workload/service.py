@@ -54,6 +54,13 @@ class WorkloadIdentity:
     """
     The workload signs in with a JWT of its platform; ``source`` fetches the JWT.
 
+    ```python
+    async def pod_token(audience: str) -> str:
+        return Path("/var/run/secrets/tokens/mcp").read_text()
+
+    grant: ServiceGrant = WorkloadIdentity(source=pod_token)
+    ```
+
     The JWT's ``aud`` must be the issuer or its token endpoint, and nothing else. ``audience`` is for
     platforms with another name for the issuer, such as an application at Azure; ``aud`` must then be
     exactly that name. Never set the audience of another service, such as ``sts.amazonaws.com``: the
@@ -88,6 +95,18 @@ class WorkloadIdentity:
 class EnterpriseManaged:
     """
     The company's identity provider decides which servers its employees may use.
+
+    ```python
+    async def id_token() -> str:
+        return Path("id_token").read_text()  # of the user's sign-in at your identity provider
+
+    grant: ServiceGrant = EnterpriseManaged(
+        token_endpoint="https://idp.example/token",
+        client_id="agent",
+        client_secret=os.environ["CLIENT_SECRET"],
+        subject_token=id_token,
+    )
+    ```
 
     Two steps: the provider at ``token_endpoint`` exchanges the ID token from ``subject_token`` for an
     identity assertion (ID-JAG); the server's issuer exchanges the assertion for tokens.
@@ -177,10 +196,21 @@ class ServiceSignIn(SignIn):
     Signs in to an MCP server with ``grant`` and the client in ``client_config``, without a user.
 
     ```python
-    key = PrivateKey.from_pem(pem)
-    client_config = ClientConfig(client_id="nightly", private_key=key, issuer="https://login.example")
-    sign_in = ServiceSignIn.for_server(url, grant=ClientCredentials(), client_config=client_config)
-    async with httpx2.AsyncClient(auth=OAuth(url, sign_in)) as http: ...
+    config = ClientConfig(
+        client_id="nightly",
+        private_key=PrivateKey.from_pem(Path("key.pem").read_bytes()),
+        issuer="https://login.example",
+    )
+    async with connect(
+        "https://mcp.example/mcp", grant=ClientCredentials(), client_config=config
+    ) as client:
+        tools = await client.list_tools()
+
+    # The same for your own HTTP client:
+    sign_in = ServiceSignIn.for_server(
+        "https://mcp.example/mcp", grant=ClientCredentials(), client_config=config
+    )
+    auth = OAuth("https://mcp.example/mcp", sign_in)
     ```
 
     ``client_config`` must name the issuer: the MCP server names one as well, and nobody is there to see

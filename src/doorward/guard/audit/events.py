@@ -17,6 +17,20 @@ class AuditEvent(
     """
     One decision of the guard.
 
+    ```python
+    def report(event: AuditEvent) -> None:
+        if event.decision == "refused":
+            print(event.time, event.reason, event.subject, event.name, event.correlation_id)
+
+    sink: AuditSink = report
+    guard = Guard(
+        resource="https://mcp.example/mcp",
+        issuer="https://login.example",
+        policy=Policy(base=Rule(scopes={"mcp:read"})),
+        audit=sink,
+    )
+    ```
+
     ``time`` is in seconds since 1970. ``reason`` is ``allowed`` or the code of the refusal.
     ``method`` and ``name`` are of the operation, and empty if the request was refused before it
     was read. ``detail`` says what was found and what was expected; it is for the log, not for the
@@ -40,6 +54,7 @@ class AuditEvent(
 
 
 AuditSink = Callable[[AuditEvent], None]
+"""What gets each event. It must not wait, and must not raise."""
 
 
 def event(

@@ -64,6 +64,14 @@ def protect(
     Return ``server`` as an ASGI application behind ``guard``.
 
     ```python
+    mcp = FastMCP("orders")
+
+    @mcp.tool
+    @requires(scopes={"orders:read"})
+    async def my_orders(user: CurrentUser) -> list[str]:
+        \"\"\"List the orders of the caller.\"\"\"
+        return [f"an order of {user.subject}"]
+
     app = protect(mcp, guard)
     ```
 
@@ -180,7 +188,7 @@ class GuardAuth(AuthProvider):
 
     ```python
     mcp = FastMCP("orders", auth=GuardAuth(guard))
-    mcp.run(transport="http", port=8000)
+    app = mcp.http_app()  # or mcp.run(transport="http", port=8000)
     ```
 
     FastMCP sees a request only after the guard has allowed it. If ``mcp.http_app()`` is mounted in

@@ -42,6 +42,22 @@ def current_user() -> Identity:
     """
     Return the caller of the tool that is running.
 
+    ```python
+    server = MCPServer("orders")
+
+    @server.tool()
+    @requires(public=True)
+    async def greeting(user: OptionalUser) -> str:
+        \"\"\"Greet the caller, who may have no token.\"\"\"
+        return "Hello" if user is None else f"Hello {user.name}"
+
+    @server.tool()
+    @requires()
+    async def whoami() -> str:
+        \"\"\"Say who calls.\"\"\"
+        return current_user().subject
+    ```
+
     Raises:
         ToolError: the server is not behind a guard, so there is no caller.
     """
@@ -66,6 +82,14 @@ def protect(
     Return ``server`` as an ASGI application behind ``guard``.
 
     ```python
+    server = MCPServer("orders")
+
+    @server.tool()
+    @requires(scopes={"orders:read"})
+    async def my_orders(user: CurrentUser) -> list[str]:
+        \"\"\"List the orders of the caller.\"\"\"
+        return [f"an order of {user.subject}"]
+
     app = protect(server, guard)
     ```
 

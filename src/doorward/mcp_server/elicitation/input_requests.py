@@ -61,6 +61,26 @@ class Elicit(Generic[T]):
     """
     A form for the user.
 
+    ```python
+    class Address(BaseModel):
+        street: str
+
+    @server.tool()
+    async def deliver(ctx: Context) -> str:
+        \"\"\"Ask for three things at once.\"\"\"
+        answers = await ctx.ask(
+            address=Elicit("Where to?", Address),
+            note=Sample("Write a short note.", max_tokens=50),
+            folders=ListRoots(),
+        )
+        address: Elicited[Address] = answers["address"]
+        note: Sampled = answers["note"]
+        folders: tuple[Root, ...] = answers["folders"]
+        if address.content is None:
+            return "Cancelled."
+        return f"{address.content.street}: {note.text} ({len(folders)} folders)"
+    ```
+
     ``form`` is a type whose fields are text, numbers, booleans or choices (a pydantic model, a
     dataclass, a typed dict), or the JSON Schema of an object; then the content is a plain dict.
 

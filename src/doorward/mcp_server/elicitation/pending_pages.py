@@ -41,10 +41,16 @@ class PendingPages:
     Tells a page whether it was made for the user who opened it.
 
     ```python
+    pages: PendingPages = server.pending_pages
+
     @web.get("/connect")
     async def connect(request: Request, elicitationId: str) -> Response:
         user = request.session["user"]  # of your own sign-in at the same issuer
-        server.pending_pages.require(elicitationId, issuer=user["iss"], subject=user["sub"])
+        try:
+            pages.require(elicitationId, issuer=user["iss"], subject=user["sub"])
+        except NotAsked as refusal:
+            return Response(refusal.public, status_code=403)
+        return Response("Enter your API key.")
     ```
 
     Without this check, an attacker sends their own page to a victim, who signs in there: the

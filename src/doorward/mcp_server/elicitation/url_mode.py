@@ -38,6 +38,15 @@ class ElicitUrl:
     """
     A page for the user to open in a browser: nothing they type there passes through the client.
 
+    ```python
+    @server.tool()
+    async def connect_github(ctx: Context) -> str:
+        \"\"\"Connect an account at GitHub.\"\"\"
+        answers = await ctx.ask(page=ElicitUrl("Connect GitHub", "https://mcp.example/connect"))
+        page: ElicitedUrl = answers["page"]
+        return "Open the page." if page.accepted else "Not connected."
+    ```
+
     ``url`` gets a query parameter ``elicitationId``. The page gives it to
     ``McpServer.pending_pages``, which tells whether the page was made for this user. The URL must
     not hold user data or grant access: the client reads it, and users can forward it. ``wait`` is
@@ -85,6 +94,13 @@ class ElicitUrl:
 class UrlElicitationRequired(ProtocolRefusal):
     """
     The user must open a page before the client sends the request again.
+
+    ```python
+    @server.tool()
+    async def repositories() -> list[str]:
+        \"\"\"List repositories, of an account that the user must connect first.\"\"\"
+        raise UrlElicitationRequired(ElicitUrl("Connect GitHub", "https://mcp.example/connect"))
+    ```
 
     Spec: MCP 2025-11-25, client/elicitation, "URL Elicitation Required Error"
     """

@@ -40,13 +40,17 @@ class Context:
     The request that a function serves; injected into a parameter annotated ``Context``.
 
     ```python
+    class Confirmation(BaseModel):
+        sure: bool
+
     @server.tool()
     async def remove(name: str, ctx: Context) -> str:
+        \"\"\"Remove a file.\"\"\"
         answer = await ctx.elicit(f"Remove {name}?", Confirmation)
-        if not answer.accepted:
+        if answer.content is None or not answer.content.sure:
             return "Left as it is."
         await ctx.report_progress(1, 2)
-        ...
+        return f"Removed {name}."
     ```
 
     In 2026-07-28 a question ends the request. The client sends it again with the answers, and the

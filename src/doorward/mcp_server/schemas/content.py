@@ -20,7 +20,20 @@ class Text:
 
 @dataclass(frozen=True)
 class Image:
-    """An image: its bytes and their media type, such as ``image/png``."""
+    """
+    An image: its bytes and their media type, such as ``image/png``.
+
+    ```python
+    @server.tool()
+    async def chart() -> list[Text | Image | ResourceLink]:
+        \"\"\"Draw the orders of this week.\"\"\"
+        return [
+            Text("Orders per day"),
+            Image(Path("chart.png").read_bytes(), "image/png"),
+            ResourceLink("orders://week", "the numbers", mime_type="text/csv"),
+        ]
+    ```
+    """
 
     data: bytes
     mime_type: str
@@ -32,7 +45,19 @@ class Image:
 
 @dataclass(frozen=True)
 class Audio:
-    """Audio: its bytes and their media type, such as ``audio/wav``."""
+    """
+    Audio: its bytes and their media type, such as ``audio/wav``.
+
+    ```python
+    @server.tool()
+    async def voicemail() -> list[Audio | EmbeddedResource]:
+        \"\"\"Play the last message, with its transcript.\"\"\"
+        return [
+            Audio(Path("message.wav").read_bytes(), "audio/wav"),
+            EmbeddedResource("message://1", "Please call back.", "text/plain"),
+        ]
+    ```
+    """
 
     data: bytes
     mime_type: str
@@ -84,7 +109,16 @@ Content = Text | Image | Audio | ResourceLink | EmbeddedResource
 
 @dataclass(frozen=True)
 class Message:
-    """One message of a prompt: its role and its content."""
+    """
+    One message of a prompt: its role and its content.
+
+    ```python
+    @server.prompt()
+    async def review(code: str) -> list[Message]:
+        \"\"\"Review code.\"\"\"
+        return [Message(f"Review this code: {code}"), Message("I will.", role="assistant")]
+    ```
+    """
 
     content: str | Content
     role: Role = "user"

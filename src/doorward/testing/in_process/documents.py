@@ -15,7 +15,12 @@ class ClientDocuments:
     Serves the documents that MCP clients publish, to an authorization server under test.
 
     ```python
-    guard = GuardWithSignIn(OwnUsers(), …, authserver_options={"fetcher": ClientDocuments()})
+    guard = GuardWithSignIn(
+        OwnUsers(),
+        public_url="http://localhost:8000/mcp",
+        policy=Policy(base=Rule(scopes={"mcp:read"})),
+        authserver_options={"fetcher": ClientDocuments()},
+    )
     ```
 
     Where a document names a key set, the key set has the key of the persona.

@@ -25,8 +25,11 @@ class LocalProvider:
     Doorward's authorization server in this process, in place of the provider that ``guard`` trusts.
 
     ```python
-    async with ServerUnderTest(app, LocalProvider(guard)) as server:
-        ...
+    provider = LocalProvider(guard, users={"alice": {"mcp:read"}})
+    async with ServerUnderTest(app, provider) as running:
+        answer = await running.answer_to(None)
+    assert answer.status_code == 401
+    assert provider.decisions[-1].reason == "missing-token"
     ```
 
     It has the name of the guard's first issuer, and as long as it runs, the guard trusts it alone.

@@ -66,8 +66,8 @@ class ServerUnderTest:
     An ASGI application that a test runs in its own process, with its lifespan.
 
     ```python
-    async with ServerUnderTest(app, LocalProvider(guard)) as server:
-        alice = server.as_user("alice", scopes={"mcp:read"})
+    async with ServerUnderTest(app, LocalProvider(guard)) as running:
+        alice: UserClient = running.as_user("alice", scopes={"mcp:read"})
         assert [tool.name for tool in await alice.list_tools()] == ["add"]
     ```
 

@@ -25,6 +25,15 @@ class Connected:
     """
     What happened while a persona connected.
 
+    ```python
+    def print_hops(connected: Connected) -> None:
+        hop: HopResult
+        for hop in connected.hops:
+            exchange: Exchange
+            for exchange in hop.exchanges:
+                print(hop.hop, exchange.method, exchange.url, exchange.status)
+    ```
+
     ``requested`` are the parameters of the last authorization request, without its secrets. Without
     a sign-in it is empty, and ``registration`` is ``None``.
     """

@@ -51,6 +51,14 @@ class PersonaFailed(AssertionError):
     """
     A persona could not connect. ``hop`` is where, ``problem`` what happened there.
 
+    ```python
+    async def try_cursor(running: ServerUnderTest) -> None:
+        try:
+            await persona("cursor").connect(running, "alice")
+        except PersonaFailed as failed:
+            print(failed.hop, failed.problem)
+    ```
+
     ``fact`` is what this client does otherwise than others, if that is the cause. ``hops`` are all
     hops, with the one that failed at the end.
     """

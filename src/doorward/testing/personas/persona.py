@@ -16,8 +16,8 @@ class Persona:
     An MCP client as it connects to servers.
 
     ```python
-    async with ServerUnderTest(app, LocalProvider(guard)) as server:
-        connected = await persona("claude-code").connect(server, "alice")
+    async with ServerUnderTest(app, LocalProvider(guard)) as running:
+        connected = await persona("claude-code").connect(running, "alice")
     assert "add" in connected.tools
     ```
 
@@ -70,6 +70,11 @@ PERSONAS: tuple[Persona, ...] = tuple(
 def persona(name: str) -> Persona:
     """
     Return the persona called ``name``, such as ``"claude-code"``.
+
+    ```python
+    cursor: Persona = persona("cursor")
+    assert cursor in PERSONAS
+    ```
 
     Raises:
         KeyError: no persona has this name; the message lists all names.

@@ -28,7 +28,9 @@ class ServerAt:
     A server that runs in another process, at ``url``; ``passwords`` are those of its users.
 
     ```python
-    await persona("cursor").connect(ServerAt("http://localhost:8000/mcp", {"alice": "…"}))
+    async def test_cursor_connects() -> None:
+        running = ServerAt("http://localhost:8000/mcp", {"alice": os.environ["ALICE_PASSWORD"]})
+        await persona("cursor").connect(running)
     ```
 
     Its issuer cannot read the documents of personas: give it clients that register themselves.

@@ -25,6 +25,11 @@ class ApiKey:
     """
     The stored record of a key: everything but its secret.
 
+    ```python
+    def is_usable(key: ApiKey) -> bool:
+        return key.revoked_at is None and key.expires_at > time.time()
+    ```
+
     ``secret_sha256`` is in hexadecimal. Times are in seconds since 1970. ``name`` describes what the
     key is for. A key is its own subject: two keys of one job are two callers.
 
@@ -79,6 +84,14 @@ def new_api_key(
 ) -> tuple[str, ApiKey]:
     """
     Return a new key for its holder, and the record to store.
+
+    ```python
+    secret, record = new_api_key(
+        name="nightly", now=time.time(), lifetime=30 * 86400, scopes=frozenset({"mcp:read"})
+    )
+    print(f"Give this to the job, once: {secret}")
+    keys = ApiKeyList([record])  # or store the record in your own database
+    ```
 
     The key itself is stored nowhere: show it once. ``lifetime`` is in seconds; every key expires.
 

@@ -26,6 +26,15 @@ class ApiKeyFile:
     """
     The keys in the file at ``path``, as ``doorward api-key`` writes them.
 
+    ```python
+    guard = Guard(
+        resource="https://mcp.example/mcp",
+        issuer="https://login.example",
+        policy=Policy(base=Rule(scopes={"mcp:read"})),
+        api_keys=ApiKeyFile("keys.json", recheck=0.5),
+    )
+    ```
+
     Every ``recheck`` seconds, the file is read again if it has changed. A revoked key works for that
     long. While the file cannot be read, every key gets a 503, because it may have been revoked.
 

@@ -30,7 +30,19 @@ class ApiKeys(Protocol):
 
 
 class ApiKeyList:
-    """Keys in memory, for tests and for custom storage."""
+    """
+    Keys in memory, for tests and for custom storage.
+
+    ```python
+    keys: ApiKeys = ApiKeyList()
+    guard = Guard(
+        resource="https://mcp.example/mcp",
+        issuer="https://login.example",
+        policy=Policy(base=Rule(scopes={"mcp:read"})),
+        api_keys=keys,
+    )
+    ```
+    """
 
     def __init__(self, keys: Iterable[ApiKey] = ()) -> None:
         self._keys: dict[str, ApiKey] = {}

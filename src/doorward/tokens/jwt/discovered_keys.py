@@ -12,6 +12,14 @@ class DiscoveredKeys(RemoteKeys):
     """
     The keys at the ``jwks_uri`` in the issuer's metadata.
 
+    ```python
+    keys = DiscoveredKeys(
+        "https://login.example/realms/mcp",
+        internal_url="http://keycloak:8080/realms/mcp",
+        fetcher=fetcher,
+    )
+    ```
+
     ``internal_url`` is where this process reaches the issuer, if that is not its public address
     (``http://keycloak:8080/realms/x`` in a network of containers). Only the fetch goes there:
     metadata and tokens are still compared to ``issuer``.

@@ -22,6 +22,19 @@ class TrustedIssuer:
     """
     An issuer whose tokens are accepted, and on which conditions.
 
+    ```python
+    issuer = TrustedIssuer(
+        issuer="https://login.example",
+        audience="https://mcp.example/mcp",
+        jwks_uri="https://login.example/keys",
+    )
+    guard = Guard(
+        resource="https://mcp.example/mcp",
+        issuers=[issuer],
+        policy=Policy(base=Rule(scopes={"mcp:read"})),
+    )
+    ```
+
     ``issuer`` is compared to the token's ``iss`` byte for byte. ``audience`` is what ``aud`` must
     contain, usually this server's URL; of several values, one is enough. ``keys`` provides the
     issuer's keys. Without it, they come from ``jwks_uri`` or the issuer's metadata.

@@ -14,6 +14,11 @@ class LocalKeys:
     """
     The keys of an authorization server in this process.
 
+    ```python
+    keys: KeySource = LocalKeys(mint.jwks)
+    key: Key = await keys.key(mint.key.thumbprint, "ES256")
+    ```
+
     ``read`` returns its JWKS document. It is read again after ``recheck`` seconds, and at once when
     a token names a key that is not in it. So a new key works at once, and a withdrawn one stops
     working within ``recheck``.

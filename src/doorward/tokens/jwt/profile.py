@@ -14,6 +14,13 @@ class TokenProfile:
     """
     The shape of an issuer's access tokens, and what distinguishes them from its other tokens.
 
+    ```python
+    profile: TokenProfile = replace(RFC9068, role_paths=("groups",))
+    issuer = TrustedIssuer(
+        issuer="https://login.example", audience="https://mcp.example/mcp", profile=profile
+    )
+    ```
+
     Of several names, the first one that the token has is used. ``types`` are the accepted values of
     ``typ``, in lower case and without ``application/``. ``required_values`` must be equal, and
     ``forbidden_claims`` must be absent: where ``typ`` is only ``JWT``, they keep ID tokens out.

@@ -26,6 +26,12 @@ class Freshness:
     """
     How long a key set is used, in seconds.
 
+    ```python
+    # After an outage of 10 minutes, refuse tokens with 503 instead of trusting old keys.
+    freshness = Freshness(max_age=600, stale_if_error=0)
+    keys = RemoteKeys("https://login.example/keys", fetcher=fetcher, freshness=freshness)
+    ```
+
     ``min_age`` and ``max_age`` bound the issuer's Cache-Control; ``default_age`` applies without
     one. ``stale_if_error`` is how much longer old keys are used while the issuer cannot be reached.
     A ``kid`` that is not in the set causes at most ``unknown_kid_burst`` fetches at once, and then
@@ -45,6 +51,13 @@ class Freshness:
 class RemoteKeys:
     """
     The keys at ``jwks_uri``, fetched when needed, by one request at a time.
+
+    ```python
+    keys = RemoteKeys("https://login.example/keys", fetcher=fetcher)
+    issuer = TrustedIssuer(
+        issuer="https://login.example", audience="https://mcp.example/mcp", keys=keys
+    )
+    ```
 
     A ``kid`` that is not in the set causes a fetch at once. Tokens with invented ``kid`` values
     cause at most one fetch per ``unknown_kid_interval``, and delay a new key by no more than that.

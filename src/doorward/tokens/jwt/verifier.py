@@ -55,6 +55,16 @@ class Verifier:
     """
     Verifies access tokens of the ``issuers``, and of no other issuer.
 
+    ```python
+    issuer = TrustedIssuer(
+        issuer=mint.issuer, audience="https://mcp.example/mcp", keys=LocalKeys(mint.jwks)
+    )
+    verifier = Verifier([issuer])
+    user = await verifier.verify(mint.mint("alice", scopes={"mcp:read"}).encode())
+    assert user.subject == "alice"
+    assert user.has_scope("mcp:read")
+    ```
+
     ``leeway`` is how far clocks may differ, ``longest_life`` how far ahead a token may expire. Both
     are in seconds and apply to every issuer. Tokens that are used again are cached: at most
     ``cache_entries``, for at most ``cache_ttl`` seconds; 0 turns the cache off. ``fetcher`` gets

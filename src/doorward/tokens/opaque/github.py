@@ -29,6 +29,16 @@ class GitHubTokenCheck:
     """
     Looks tokens up at GitHub, and accepts those that were issued to this app.
 
+    ```python
+    issuer = OpaqueIssuer(
+        issuer="https://github.com",
+        lookup=GitHubTokenCheck(
+            client_id="Iv1.0123456789abcdef", client_secret=os.environ["GITHUB_CLIENT_SECRET"]
+        ),
+        client_ids=("Iv1.0123456789abcdef",),
+    )
+    ```
+
     ``client_id`` and ``client_secret`` are the app's. GitHub answers 404 for a token of another app,
     while ``GET /user`` accepts any active token. ``api`` is for GitHub Enterprise
     Server: ``https://{host}/api/v3``. ``cache_ttl`` is in seconds, as in ``Introspection``.

@@ -20,6 +20,14 @@ class GoogleTokenInfo:
     """
     Looks tokens up at Google's tokeninfo endpoint.
 
+    ```python
+    issuer = OpaqueIssuer(
+        issuer="https://accounts.google.com",
+        lookup=GoogleTokenInfo(),
+        client_ids=("1234.apps.googleusercontent.com",),
+    )
+    ```
+
     It answers everybody, so it only shows that a token is active. Set which tokens you accept in
     ``OpaqueIssuer``: ``client_ids`` is compared to ``azp``, and ``audience`` to ``aud``. The user
     must have granted ``openid``; otherwise Google names no user.

@@ -23,6 +23,14 @@ class Introspection(ConfidentialClient):
     """
     Looks tokens up at the issuer's introspection endpoint, as a client with credentials.
 
+    ```python
+    lookup: Lookup = Introspection(
+        client_id="mcp-server",
+        client_secret=os.environ["CLIENT_SECRET"],
+        cache_ttl=0,  # a revoked token is refused at once
+    )
+    ```
+
     Without ``endpoint``, it is found in the issuer's metadata. ``method`` is how the client
     authenticates: ``client_secret_basic``, unless ``private_key`` is given. A response is cached for
     ``cache_ttl`` seconds, and never beyond the token's ``exp``. A revoked token still works for that

@@ -98,10 +98,16 @@ class OpaqueIssuer:
     anyone on that network can read the tokens and the client secret, and forge responses.
 
     ```python
-    OpaqueIssuer(
+    issuer = OpaqueIssuer(
         issuer="https://login.example",
-        lookup=Introspection(client_id="mcp-server", client_secret=secret),
+        lookup=Introspection(client_id="mcp-server", client_secret=os.environ["CLIENT_SECRET"]),
         audience="https://mcp.example/mcp",
+        profile=replace(INTROSPECTED, role_paths=("groups",)),
+    )
+    guard = Guard(
+        resource="https://mcp.example/mcp",
+        issuers=[issuer],
+        policy=Policy(base=Rule(scopes={"mcp:read"})),
     )
     ```
 

@@ -39,6 +39,16 @@ class RevokedTokens:
     """
     Read which tokens an authorization server has revoked, from its database.
 
+    ```python
+    revoked = RevokedTokens("sqlite:///doorward.db")
+    issuer = TrustedIssuer(
+        issuer="https://login.example",
+        audience="https://mcp.example/mcp",
+        revocations=Revocations(revoked.read),
+    )
+    await revoked.aclose()
+    ```
+
     For a guard in another process: ``Revocations(RevokedTokens(database_url).read)``. It never
     writes, and needs no secret.
     """
