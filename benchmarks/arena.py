@@ -135,7 +135,7 @@ def _launch(
             pass_fds=[listening.fileno()],
             stdout=stdout,
             stderr=stderr,
-            env=_environment(),
+            env=bytecode_elsewhere(),
         )
         return process, listening.getsockname()[1]
 
@@ -149,7 +149,8 @@ def _command(contender: Contender, loop: str, descriptor: int, keys_url: str) ->
     return [*pinned, *contender.command, str(descriptor), keys_url, *contender.options]
 
 
-def _environment() -> dict[str, str]:
+def bytecode_elsewhere() -> dict[str, str]:
+    """Return an environment in which only the first start of a program compiles it."""
     # Beside the sources nothing is left, and nothing that is there already is taken.
     told = {**os.environ, "PYTHONPYCACHEPREFIX": _bytecode().name}
     told.pop("PYTHONDONTWRITEBYTECODE", None)

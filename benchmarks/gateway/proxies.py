@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import psutil
 
+from benchmarks.arena import bytecode_elsewhere
 from benchmarks.calls import Call, call_add
 from benchmarks.machine import cores, cpu_seconds
 from doorward.tokens import new_api_key
@@ -32,7 +33,7 @@ http {{
 }}
 """
 _PASS = 'proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection "";'
-_START = 30.0
+_START = 60.0
 
 
 class Proxy(NamedTuple):
@@ -71,7 +72,7 @@ def proxies(folder: Path) -> Iterator[tuple[list[Proxy], Call]]:
             Proxy("nginx", ports["nginx"], run(_nginx(folder, "nginx", ports, _PASS, pinned=True))),
             Proxy("starlette", listening.getsockname()[1], run(_relay(folder, url, listening))),
         ]
-        proxy, key = run(doorward(folder, url, ports["doorward"]))
+        proxy, key = run(doorward(folder, http_server(url), ports["doorward"]))
         call = call_add(0, key, host=f"localhost:{proxy.port}")
         for one in (*found, proxy):
             _await(one, call)
@@ -79,20 +80,25 @@ def proxies(folder: Path) -> Iterator[tuple[list[Proxy], Call]]:
 
 
 @contextmanager
-def doorward(folder: Path, url: str, port: int) -> Iterator[tuple[Proxy, str]]:
-    """Run ``doorward serve`` in front of ``url``; give it, and a caller's API key."""
+def doorward(folder: Path, server: str, port: int) -> Iterator[tuple[Proxy, str]]:
+    """Run ``doorward serve`` in front of ``server``; give it, and a caller's API key."""
     key, kept = new_api_key(name="bench", now=time.time(), lifetime=86400)
     write_keys(folder / "keys.json", [kept])
     file = folder / "doorward.toml"
     file.write_text(
         f'listen = "127.0.0.1:{port}"\n[[mcp_servers]]\nresource = "http://localhost:{port}/mcp"\n'
-        f'upstream = "{url}"\napi_keys = "keys.json"\nconnections = 4000\n[mcp_servers.policy]\ntools."*" = {{}}\n'
+        f'{server}\napi_keys = "keys.json"\n[mcp_servers.policy]\ntools."*" = {{}}\n'
     )
     serve = [sys.executable, "-m", "doorward.cli", "serve", str(file)]
     with _process(serve, folder, "doorward", pinned=True) as process:
         proxy = Proxy("doorward", port, process)
         _await(proxy, call_add(0, key, host=f"localhost:{port}"))
         yield proxy, key
+
+
+def http_server(url: str) -> str:
+    """Return the lines of ``doorward.toml`` for a server at ``url``."""
+    return f'upstream = "{url}"\nconnections = 4000'
 
 
 def _result() -> str:
@@ -133,13 +139,21 @@ def _process(
     before = [] if core is None else ["taskset", "--cpu-list", str(core)]
     with (folder / f"{name}.out").open("wb") as said:
         running = subprocess.Popen(
-            [*before, *command], stdout=said, stderr=said, pass_fds=[] if fd is None else [fd]
+            [*before, *command],
+            stdout=said,
+            stderr=said,
+            pass_fds=[] if fd is None else [fd],
+            env=bytecode_elsewhere(),
         )
         try:
             yield psutil.Process(running.pid)
         finally:
             running.terminate()
-            running.wait(20)
+            try:
+                running.wait(20)
+            except subprocess.TimeoutExpired:
+                running.kill()
+                running.wait()
 
 
 def _await(proxy: Proxy, call: Call) -> None:

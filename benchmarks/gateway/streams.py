@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
-from benchmarks.gateway.proxies import doorward, free_port
+from benchmarks.gateway.proxies import doorward, free_port, http_server
 
 _HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -28,7 +28,7 @@ async def _measure(folder: Path, count: int) -> int:
             url, listening = f"http://127.0.0.1:{port}/mcp", free_port()
             # In a thread: it waits for an answer that comes from this event loop.
             proxy, key = await asyncio.to_thread(
-                stack.enter_context, doorward(folder, url, listening)
+                stack.enter_context, doorward(folder, http_server(url), listening)
             )
             lines = [
                 b"GET /mcp HTTP/1.1",

@@ -79,7 +79,8 @@ class Gateway:
     in ``Host`` and ``X-Forwarded-Host``, whatever the client sent. Upstream servers then name
     addresses and an issuer that clients know. The gateway forwards the headers that MCP, tracing,
     content negotiation and sign-in pages need, and ``pass_headers``. ``max_body`` is in bytes,
-    ``timeout`` in seconds. ``audit`` gets an event for every request. ``credentials`` says which of them
+    ``timeout`` in seconds. Each upstream server gets at most ``connections`` calls at once, and as many
+    streams. ``audit`` gets an event for every request. ``credentials`` says which of them
     pass: behind a guard, the upstream server needs none. ``lists`` removes from lists what their reader
     may not use. ``identity`` names the caller whom a guard has verified.
 

@@ -469,7 +469,11 @@ MCP_SERVER = Table(
         Setting("pass_headers", Items(), "More request headers that are forwarded."),
         Setting("forward_token", Flag(), "Forward the caller's access token to the MCP server."),
         Setting("timeout", _SECONDS, "Seconds until the MCP server must begin to answer."),
-        Setting("connections", _COUNT, "How many requests to the MCP server run at the same time."),
+        Setting(
+            "connections",
+            _COUNT,
+            "How many calls of the MCP server run, and how many streams are open, at the same time.",
+        ),
         Setting(
             "trusted_proxies",
             Items(NETWORK),
