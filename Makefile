@@ -9,7 +9,7 @@ export UV_PYTHON_DOWNLOADS := never
 # more than the tests of it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo keycloak keycloak-dist test test-soak test-deploy test-failover test-fast adapters-oldest release lint commit-subjects format bench bench-tokens bench-gateway bench-languages docs pictures wheel-test setup clean
+.PHONY: demo keycloak keycloak-dist test test-soak test-deploy test-failover test-fast test-oldest release lint commit-subjects format bench bench-tokens bench-gateway bench-languages docs pictures wheel-test setup clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -56,7 +56,7 @@ test: setup tests/clients/node_modules/.installed $(GO_SERVERS)/.built ## run al
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory keycloak-dist || true; fi
 	$(RUN) pytest -q -n 2 --dist worksteal -m "not e2e"
 	$(RUN) pytest -q -m "e2e and not soak"
-	@$(MAKE) --no-print-directory adapters-oldest wheel-test
+	@$(MAKE) --no-print-directory test-oldest wheel-test
 
 test-soak: setup tests/clients/node_modules/.installed ## run what takes long: every client at every provider, planted faults
 	$(RUN) pytest -q -m e2e tests/e2e/test_sign_in_per_provider.py tests/inspector/test_every_provider.py tests/authserver/model
@@ -77,8 +77,8 @@ test-failover: setup $(PATRONI)/.installed ## let PostgreSQL fail over under loa
 test-fast: setup ## run the fast layer: no end-to-end, PostgreSQL or slow tests
 	@$(RUN) python -m tests.fast_layer $(ARGS)
 
-adapters-oldest: setup tests/clients/node_modules/.installed ## test the adapters with the oldest mcp and fastmcp allowed
-	$(RUN) python -m tests.oldest_peers
+test-oldest: setup tests/clients/node_modules/.installed ## test with the oldest release of each direct dependency
+	$(RUN) python -m tests.oldest_versions
 
 wheel-test: setup ## install the wheel into an empty environment and test it
 	$(RUN) python -m release.wheel_check

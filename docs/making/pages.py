@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from docs.making import client_pages, finding_pages, reason_codes, reference_pages
+from docs.making.dependencies import write_dependencies
 from docs.making.hops import SIDE_BY_SIDE, printed_hops
 from docs.making.includes import SHOWS_FILES, with_files
 from docs.making.parties import draw_parties
@@ -139,6 +140,7 @@ def _sign_in() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     **{str(page.relative_to(ROOT)): partial(with_files, page, ROOT) for page in written_pages()},
+    "docs/dependencies.md": write_dependencies,
     "docs/reasons.md": reasons,
     "docs/cli.md": command_line,
     "docs/providers.md": providers,

@@ -1,4 +1,4 @@
-"""FastMCP's tasks behind the guard; run by ``make adapters-oldest``, which has a release of them."""
+"""FastMCP's tasks behind the guard; run by ``make test-oldest``, which has a release of them."""
 
 # mypy: disable-error-code="untyped-decorator"
 
