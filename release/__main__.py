@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import doorward
-from release import artifacts, installation, types_outside
+from release import artifacts, changelog, installation, types_outside
 from release.installation import ROOT, InstallFailed
 from release.trial import ADAPTERS, EXTRAS
 
@@ -28,6 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tag = os.environ.get("TAG")
     if tag and tag != f"v{doorward.__version__}":
         print(f"the tag is {tag}, and the version is {doorward.__version__}", file=sys.stderr)
+        return 1
+    try:
+        changelog.require_cut(changelog.CHANGELOG.read_text("utf-8"), doorward.__version__)
+    except changelog.NotCut as problem:
+        print(problem, file=sys.stderr)
         return 1
     pythons = installation.pythons_here()
     if missing := [version for version in installation.PYTHONS if version not in pythons]:
