@@ -221,3 +221,41 @@ async def exchanged(services: Services, presented: PresentedCode) -> Exchange | 
     return await services.store.write_at_once(
         lambda connection: exchange_code(connection, claim, now + 600, row)
     )
+
+
+async def test_a_stored_client_is_found_with_what_it_presents(
+    start_authserver: StartAuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness = await start_authserver()
+    store = harness.server.services.store
+    client = (await harness.register())["client_id"]
+    first = await harness.tokens(client)
+    code = await harness.code(client)
+    look_up, looked_up = store.look_up, list[object]()
+
+    async def counted(work: Any) -> Any:
+        looked_up.append(work)
+        return await look_up(work)
+
+    monkeypatch.setattr(store, "look_up", counted)
+    redeemed = await harness.token(harness.code_fields(client, code))
+    refreshed = await harness.refresh(client, first.refresh)
+
+    assert redeemed.access
+    assert refreshed.access
+    assert len(looked_up) == 2
+
+
+async def test_what_is_presented_for_a_client_that_fails_is_not_spent(
+    start_authserver: StartAuthServer,
+) -> None:
+    harness = await start_authserver()
+    confidential = await harness.register(token_endpoint_auth_method="client_secret_post")
+    client, secret = confidential["client_id"], confidential["client_secret"]
+    fields = harness.code_fields(client, await harness.code(client))
+
+    unauthenticated = await harness.token({**fields, "client_secret": "another"})
+    authenticated = await harness.token({**fields, "client_secret": secret})
+
+    assert unauthenticated.body["error"] == "invalid_client"
+    assert authenticated.access

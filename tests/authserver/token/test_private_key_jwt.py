@@ -469,7 +469,7 @@ async def test_while_the_store_is_away_no_assertion_is_accepted_or_refused(
     code = await signer.harness.code(signer.client_id)
     client = await signer.harness.server.services.clients.find(signer.client_id)
 
-    async def find(_client_id: str) -> Any:
+    async def find(_client_id: str, _beside: object = None) -> Any:
         return client
 
     monkeypatch.setattr(signer.harness.server.services.clients, "find", find)

@@ -10,6 +10,7 @@ from doorward.authserver.client_auth_methods import find_auth_method
 from doorward.authserver.clients.metadata_documents import ClientMetadataDocuments
 from doorward.authserver.clients.registered_ids import RegisteredIds, new_registration_id
 from doorward.authserver.clients.rows import (
+    Beside,
     find_row,
     make_room,
     metadata_digest,
@@ -99,9 +100,9 @@ class Clients:
 
         await self._store.exclusive(replace)
 
-    async def find(self, client_id: str) -> Client:
+    async def find(self, client_id: str, beside: Beside | None = None) -> Client:
         """
-        Return the client of that id.
+        Return the client of that id; the same statement finds what is ``beside`` a stored client.
 
         Raises:
             UnknownClient: no client has that id, or its registration has expired.
@@ -115,15 +116,15 @@ class Clients:
         now = self._clock()
         registration = self._ids.registration(client_id)
         row = await self._store.look_up(
-            lambda connection: find_row(connection, client_id, registration)
+            lambda connection: find_row(connection, client_id, registration, beside)
         )
-        if row is None or (row.expires_at is not None and row.expires_at <= now):
+        if row is None or (row.client_expires_at is not None and row.client_expires_at <= now):
             raise UnknownClient(f"no client {client_id!r}")
         metadata = read_stored_metadata(row.document)
         if registration:
             return self._registered(client_id, metadata, row.used_at)
         return Client(
-            client_id=row.client_id,
+            client_id=row.client_key,
             origin=row.origin,
             metadata=metadata,
             secret_hash=row.secret_hash,

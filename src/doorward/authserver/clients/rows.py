@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Select,
     Table,
     Text,
     bindparam,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    true,
 )
 
 from doorward.authserver.clients.registered_ids import claimed_registration
@@ -29,21 +31,21 @@ from doorward.authserver.store.rows.grants import revoke_grants
 from doorward.authserver.store.schema import clients, consents, grants
 from doorward.wire.oauth.client_metadata import ClientMetadata
 
-_FIND = select(
-    clients.c.client_id,
+_COLUMNS = (
+    clients.c.client_id.label("client_key"),
     clients.c.origin,
     # As text: equal documents are read once.
     cast(clients.c.document, Text).label("document"),
     clients.c.secret_hash,
     clients.c.introspects,
     clients.c.used_at,
-    clients.c.expires_at,
-).where(
-    or_(
-        clients.c.client_id == bindparam("the_id"),
-        clients.c.client_id == bindparam("the_registration"),
-    )
+    clients.c.expires_at.label("client_expires_at"),
 )
+_IS_CLIENT = or_(
+    clients.c.client_id == bindparam("the_id"),
+    clients.c.client_id == bindparam("the_registration"),
+)
+_FIND = select(*_COLUMNS).where(_IS_CLIENT)
 _LISTS = ("redirect_uris", "grant_types", "response_types")
 
 
@@ -115,11 +117,38 @@ async def make_room(connection: Connection, most: int) -> None:
         raise TooManyRequests(f"{most} registrations are in use", retry_after=3600)
 
 
-async def find_row(connection: Connection, client_id: str, registration: str | None) -> Any:
-    """Return the row of a client, or of the ``registration`` that issued its ID, or ``None``."""
-    found = await connection.execute(
-        _FIND, {"the_id": client_id, "the_registration": registration or client_id}
+@dataclass
+class Beside:
+    """
+    What one statement finds beside a client, such as the code that the client presents.
+
+    ``statement`` is of ``with_client``. ``row`` has its columns, all NULL if there is nothing; it is
+    ``None`` until a client is found.
+    """
+
+    statement: Select[Any]
+    values: Mapping[str, Any]
+    row: Any = None
+
+
+def with_client(other: Select[Any]) -> Select[Any]:
+    """Return the statement that finds a client, and what ``other`` finds."""
+    found = other.subquery("found")
+    return (
+        select(*_COLUMNS, *found.c).select_from(clients.outerjoin(found, true())).where(_IS_CLIENT)
     )
+
+
+async def find_row(
+    connection: Connection, client_id: str, registration: str | None, beside: Beside | None = None
+) -> Any:
+    """Return the row of a client, or of the ``registration`` that issued its ID, or ``None``."""
+    ids = {"the_id": client_id, "the_registration": registration or client_id}
+    if beside is None:
+        found = (await connection.execute(_FIND, ids)).all()
+    else:
+        found = (await connection.execute(beside.statement, {**beside.values, **ids})).all()
+        beside.row = found[0] if found else None
     rows = {row.origin: row for row in found}
     if "removed" in rows:
         return None

@@ -3,7 +3,8 @@ A code or a refresh token on PostgreSQL: one statement finds all about it, and o
 
 A statement there costs more than its rows, because its answer is waited for. The transactions of the
 token endpoint need five of them, with BEGIN and COMMIT. They remain the reference: what is not found
-here, or was claimed by another request meanwhile, is decided by them.
+here, or was claimed by another request meanwhile, is decided by them. A client whose row is stored is
+found by the first statement, too.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Float, LargeBinary, Select, Update, bindparam, insert, select, true
 
+from doorward.authserver.clients.rows import Beside, with_client
 from doorward.authserver.grants.codes import CLAIM, PresentedCode, claimable
 from doorward.authserver.grants.refresh_tokens import ROTATE, StoredRefreshToken
 from doorward.authserver.grants.usable_grants import USABLE, read_usable, usable_at
@@ -30,6 +32,7 @@ _FIND_CODE = (
 )
 _FIND_REFRESH_TOKEN = (
     USABLE.add_columns(
+        refresh_tokens.c.token_hash,
         refresh_tokens.c.issued_at,
         refresh_tokens.c.expires_at.label("token_expires_at"),
     )
@@ -40,6 +43,8 @@ _FIND_REFRESH_TOKEN = (
         grants.c.client_id == bindparam("client"),
     )
 )
+_FIND_CODE_WITH_CLIENT = with_client(_FIND_CODE)
+_FIND_REFRESH_TOKEN_WITH_CLIENT = with_client(_FIND_REFRESH_TOKEN)
 
 
 def _exchange(claim: Update) -> Select[Any]:
@@ -93,26 +98,53 @@ class FoundRefreshToken(Found):
     kept: StoredRefreshToken
 
 
+def code_beside(settings: AuthServerSettings, presented: PresentedCode, now: float) -> Beside:
+    """Return what finds a code with its client."""
+    return Beside(_FIND_CODE_WITH_CLIENT, _code_values(settings, presented, now))
+
+
 async def find_code(
     connection: Connection, settings: AuthServerSettings, presented: PresentedCode, now: float
 ) -> FoundCode | None:
     """Return what belongs to a code if it can be claimed."""
-    values = claimable(settings, presented, now) | usable_at(settings, now)
-    row = (await connection.execute(_FIND_CODE, values)).one_or_none()
-    return None if row is None else FoundCode(*read_usable(row), nonce=row.nonce)
+    values = _code_values(settings, presented, now)
+    return read_code((await connection.execute(_FIND_CODE, values)).one_or_none())
+
+
+def read_code(row: Any) -> FoundCode | None:
+    """Return what a row of ``find_code`` or ``code_beside`` holds."""
+    if row is None or row.id is None:
+        return None
+    return FoundCode(*read_usable(row), nonce=row.nonce)
+
+
+def _code_values(
+    settings: AuthServerSettings, presented: PresentedCode, now: float
+) -> dict[str, Any]:
+    return claimable(settings, presented, now) | usable_at(settings, now)
+
+
+def refresh_token_beside(
+    settings: AuthServerSettings, token: str, client_id: str, now: float
+) -> Beside:
+    """Return what finds a refresh token with its client."""
+    return Beside(_FIND_REFRESH_TOKEN_WITH_CLIENT, _refresh_values(settings, token, client_id, now))
 
 
 async def find_refresh_token(
     connection: Connection, settings: AuthServerSettings, token: str, client_id: str, now: float
 ) -> FoundRefreshToken | None:
     """Return what belongs to a refresh token of the client if it was not rotated."""
-    digest = hash_secret(token)
-    values = {"digest": digest, "client": client_id, **usable_at(settings, now)}
-    row = (await connection.execute(_FIND_REFRESH_TOKEN, values)).one_or_none()
-    if row is None:
+    values = _refresh_values(settings, token, client_id, now)
+    return read_refresh_token((await connection.execute(_FIND_REFRESH_TOKEN, values)).one_or_none())
+
+
+def read_refresh_token(row: Any) -> FoundRefreshToken | None:
+    """Return what a row of ``find_refresh_token`` or ``refresh_token_beside`` holds."""
+    if row is None or row.id is None:
         return None
     kept = StoredRefreshToken(
-        digest=digest,
+        digest=row.token_hash,
         grant_id=row.id,
         issued_at=row.issued_at,
         expires_at=row.token_expires_at,
@@ -121,6 +153,12 @@ async def find_refresh_token(
         sealed_answer=None,
     )
     return FoundRefreshToken(*read_usable(row), kept=kept)
+
+
+def _refresh_values(
+    settings: AuthServerSettings, token: str, client_id: str, now: float
+) -> dict[str, Any]:
+    return {"digest": hash_secret(token), "client": client_id, **usable_at(settings, now)}
 
 
 async def exchange_code(

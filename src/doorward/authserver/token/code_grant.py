@@ -4,7 +4,8 @@ from typing import Any
 
 from doorward.authserver.authorize.checks import requested_resource
 from doorward.authserver.clients.registry import Client
-from doorward.authserver.grants.at_once import exchange_code, find_code
+from doorward.authserver.clients.rows import Beside
+from doorward.authserver.grants.at_once import code_beside, exchange_code, find_code, read_code
 from doorward.authserver.grants.codes import (
     ClaimedCode,
     PresentedCode,
@@ -15,7 +16,7 @@ from doorward.authserver.grants.codes import (
 from doorward.authserver.grants.refresh_tokens import store_refresh_token
 from doorward.authserver.grants.usable_grants import find_usable_grant
 from doorward.authserver.openid.claims import held_scopes
-from doorward.authserver.refusals import GrantReused, InvalidGrant, InvalidRequest
+from doorward.authserver.refusals import GrantReused, InvalidGrant, InvalidRequest, OAuthRefused
 from doorward.authserver.services import Services
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.rows.grants import Grant, record_access_token, revoke_grant
@@ -25,7 +26,21 @@ from doorward.wire.oauth import pkce
 from doorward.wire.oauth.parameters import Parameters
 
 
-async def redeem_code(services: Services, client: Client, form: Parameters) -> dict[str, Any]:
+def code_of_request(services: Services, client_id: str, form: Parameters) -> Beside | None:
+    """Return what finds the code of a request with its client, where one statement does."""
+    if not services.store.is_shared:
+        return None
+    try:
+        presented = _read_request(services, client_id, form)
+    except OAuthRefused:
+        # Refused once the client is known.
+        return None
+    return code_beside(services.settings, presented, services.clock())
+
+
+async def redeem_code(
+    services: Services, client: Client, form: Parameters, beside: Beside | None
+) -> dict[str, Any]:
     """
     Return tokens for a code, once.
 
@@ -39,10 +54,10 @@ async def redeem_code(services: Services, client: Client, form: Parameters) -> d
 
     Spec: OAuth 2.1 §4.1.3; RFC 7636 §4.6; RFC 8707 §2.2
     """
-    presented = _read_request(services, client, form)
+    presented = _read_request(services, client.client_id, form)
     now = services.clock()
     if services.store.is_shared:
-        answer = await _redeem_at_once(services, client, presented, now)
+        answer = await _redeem_at_once(services, client, presented, beside, now)
         if answer is not None:
             return answer
 
@@ -65,12 +80,19 @@ async def redeem_code(services: Services, client: Client, form: Parameters) -> d
 
 
 async def _redeem_at_once(
-    services: Services, client: Client, presented: PresentedCode, now: float
+    services: Services,
+    client: Client,
+    presented: PresentedCode,
+    beside: Beside | None,
+    now: float,
 ) -> dict[str, Any] | None:
     """Return tokens as a transaction would, or ``None`` if nothing was written."""
-    found = await services.store.look_up(
-        lambda connection: find_code(connection, services.settings, presented, now)
-    )
+    if beside is not None and beside.row is not None:
+        found = read_code(beside.row)
+    else:
+        found = await services.store.look_up(
+            lambda connection: find_code(connection, services.settings, presented, now)
+        )
     if found is None:
         return None
     new = new_tokens(services, client, found.grant, found.user, found.nonce, now)
@@ -132,7 +154,7 @@ def new_tokens(
     return NewTokens(answer, until=now + access.expires_in, refresh_row=row)
 
 
-def _read_request(services: Services, client: Client, form: Parameters) -> PresentedCode:
+def _read_request(services: Services, client_id: str, form: Parameters) -> PresentedCode:
     code, verifier = form.one("code"), form.one("code_verifier")
     if code is None:
         raise InvalidRequest("no code", description="code is missing.")
@@ -143,7 +165,7 @@ def _read_request(services: Services, client: Client, form: Parameters) -> Prese
     named = form.all_of("resource")
     return PresentedCode(
         code=code,
-        client_id=client.client_id,
+        client_id=client_id,
         challenge=pkce.challenge_of(verifier),
         redirect_uri=form.one("redirect_uri"),
         resource=requested_resource(form, services.settings).uri if named else None,

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from doorward.authserver.clients.registry import Client
+from doorward.authserver.clients.rows import Beside
 from doorward.authserver.events import note_facts
 from doorward.authserver.http.responses import json_response
 from doorward.authserver.refusals import (
@@ -16,7 +17,7 @@ from doorward.authserver.refusals import (
 from doorward.authserver.services import Services
 from doorward.authserver.token.client_authentication import authenticate_client
 from doorward.authserver.token.client_request import failures_limited, read_request
-from doorward.authserver.token.grant_types import enabled_grant_types
+from doorward.authserver.token.grant_types import GrantType, enabled_grant_types
 from doorward.operations.story.hop import Step
 from doorward.operations.story.notes import note_parameters, note_step
 from doorward.wire.oauth.parameters import Parameters
@@ -49,8 +50,9 @@ class TokenEndpoint:
                 note_step(_STEPS.get(grant_type))
             await services.keys.rotate_if_due()
             services.cleanup.start_if_due()
-            client = await authenticate_client(request, form, services)
-            answer = await self._grant(client, form)
+            presented = _Presented(services, form, self._grant_types.get(grant_type))
+            client = await authenticate_client(request, form, services, presented.find)
+            answer = await self._grant(client, form, presented.beside)
         await services.clients.touch(client)
         services.record_event(
             "token.issued",
@@ -60,7 +62,9 @@ class TokenEndpoint:
         )
         return json_response(answer)
 
-    async def _grant(self, client: Client, form: Parameters) -> dict[str, Any]:
+    async def _grant(
+        self, client: Client, form: Parameters, beside: Beside | None
+    ) -> dict[str, Any]:
         name = form.one("grant_type")
         if name is None:
             raise InvalidRequest("no grant_type", description="grant_type is missing.")
@@ -69,4 +73,20 @@ class TokenEndpoint:
             raise UnsupportedGrantType(f"grant_type {name[:80]!r}")
         if not grant_type.may_use(self._services.settings, client):
             raise UnauthorizedClient(f"the client may not use {name}")
-        return await grant_type.handle(self._services, client, form)
+        return await grant_type.handle(self._services, client, form, beside)
+
+
+class _Presented:
+    """What a request presents for its grant: it is found with the client."""
+
+    def __init__(self, services: Services, form: Parameters, grant_type: GrantType | None) -> None:
+        self._services = services
+        self._form = form
+        self._grant_type = grant_type
+        self.beside: Beside | None = None
+
+    def find(self, client_id: str) -> Beside | None:
+        """Return what is to be found with that client, and keep it."""
+        if self._grant_type is not None:
+            self.beside = self._grant_type.beside(self._services, client_id, self._form)
+        return self.beside

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from doorward.authserver.clients.registry import Client
+from doorward.authserver.clients.rows import Beside
 from doorward.authserver.services import Services
 from doorward.authserver.settings.authorization_server import AuthServerSettings
-from doorward.authserver.token.code_grant import redeem_code
+from doorward.authserver.token.code_grant import code_of_request, redeem_code
 from doorward.authserver.token.exchange_grant import exchange_token, may_exchange
-from doorward.authserver.token.refresh_grant import refresh
+from doorward.authserver.token.refresh_grant import refresh, refresh_token_of_request
 from doorward.wire.oauth.parameters import Parameters
 
-GrantHandler = Callable[[Services, Client, Parameters], Awaitable[dict[str, Any]]]
+GrantHandler = Callable[[Services, Client, Parameters, Beside | None], Awaitable[dict[str, Any]]]
 ClientRule = Callable[[AuthServerSettings, Client], bool]
 
 
@@ -25,7 +26,8 @@ class GrantType:
     """
     One grant of the token endpoint.
 
-    ``handle`` returns the token response. ``may_use`` says whether a client may use the grant.
+    ``handle`` returns the token response. ``beside`` returns what is found with a client of that ID,
+    and is given to ``handle``. ``may_use`` says whether a client may use the grant.
     Metadata names the grant where ``is_enabled``. Only a ``registrable`` one is kept in the
     metadata of a client that registers itself: others work without a user, or without consent.
 
@@ -35,6 +37,7 @@ class GrantType:
     name: str
     handle: GrantHandler
     may_use: ClientRule
+    beside: Callable[[Services, str, Parameters], Beside | None] = lambda *_: None
     is_enabled: Callable[[AuthServerSettings], bool] = lambda _settings: True
     registrable: bool = False
 
@@ -47,18 +50,20 @@ GRANT_TYPES: tuple[GrantType, ...] = (
     GrantType(
         name="authorization_code",
         handle=redeem_code,
+        beside=code_of_request,
         may_use=_registered_for("authorization_code"),
         registrable=True,
     ),
     GrantType(
         name="refresh_token",
         handle=refresh,
+        beside=refresh_token_of_request,
         may_use=_registered_for("refresh_token"),
         registrable=True,
     ),
     GrantType(
         name="urn:ietf:params:oauth:grant-type:token-exchange",
-        handle=exchange_token,
+        handle=lambda services, client, form, _: exchange_token(services, client, form),
         may_use=may_exchange,
         is_enabled=lambda settings: settings.has_exchanges,
     ),

@@ -4,7 +4,13 @@ from typing import Any
 
 from doorward.authserver.authorize.checks import requested_resource
 from doorward.authserver.clients.registry import Client
-from doorward.authserver.grants.at_once import exchange_refresh_token, find_refresh_token
+from doorward.authserver.clients.rows import Beside
+from doorward.authserver.grants.at_once import (
+    exchange_refresh_token,
+    find_refresh_token,
+    read_refresh_token,
+    refresh_token_beside,
+)
 from doorward.authserver.grants.refresh_tokens import (
     StoredRefreshToken,
     retry_response,
@@ -41,7 +47,17 @@ from doorward.wire.oauth.parameters import Parameters
 from doorward.wire.oauth.scope import parse_scope
 
 
-async def refresh(services: Services, client: Client, form: Parameters) -> dict[str, Any]:
+def refresh_token_of_request(services: Services, client_id: str, form: Parameters) -> Beside | None:
+    """Return what finds the refresh token of a request with its client, where one statement does."""
+    token = form.one("refresh_token")
+    if token is None or not services.store.is_shared:
+        return None
+    return refresh_token_beside(services.settings, token, client_id, services.clock())
+
+
+async def refresh(
+    services: Services, client: Client, form: Parameters, beside: Beside | None
+) -> dict[str, Any]:
     """
     Return new tokens for a refresh token, and rotate it.
 
@@ -59,11 +75,12 @@ async def refresh(services: Services, client: Client, form: Parameters) -> dict[
     Spec: OAuth 2.1 §4.3; RFC 9700 §4.14; RFC 8707 §2.2
     """
     requested = _read(services, form)
-    outcome = await _exchange_once(services, client, requested, checked=None)
+    outcome = await _exchange_once(services, client, requested, beside, checked=None)
     while isinstance(outcome, MustBeChecked):
         # Outside the transaction: a provider may take seconds to answer.
         await services.session_checks.require_good(outcome.session_id)
-        outcome = await _exchange_once(services, client, requested, checked=outcome.session_id)
+        checked = outcome.session_id
+        outcome = await _exchange_once(services, client, requested, None, checked=checked)
     # Raised here: inside, the revocation would be rolled back.
     if isinstance(outcome, GrantReused):
         services.record_event("refresh.reused", client_id=client.client_id)
@@ -85,10 +102,14 @@ def _read(services: Services, form: Parameters) -> RefreshRequest:
 
 
 async def _exchange_once(
-    services: Services, client: Client, requested: RefreshRequest, checked: str | None
+    services: Services,
+    client: Client,
+    requested: RefreshRequest,
+    beside: Beside | None,
+    checked: str | None,
 ) -> dict[str, Any] | OAuthRefused | MustBeChecked:
     if services.store.is_shared:
-        answer = await _exchange_at_once(services, client, requested, checked)
+        answer = await _exchange_at_once(services, client, requested, beside, checked)
         if answer is not None:
             return answer
     return await services.store.write(
@@ -120,15 +141,22 @@ async def _exchange(
 
 
 async def _exchange_at_once(
-    services: Services, client: Client, requested: RefreshRequest, checked: str | None
+    services: Services,
+    client: Client,
+    requested: RefreshRequest,
+    beside: Beside | None,
+    checked: str | None,
 ) -> dict[str, Any] | OAuthRefused | None:
     """Return what the transaction would, or ``None`` if nothing was written."""
     now = services.clock()
-    found = await services.store.look_up(
-        lambda connection: find_refresh_token(
-            connection, services.settings, requested.token, client.client_id, now
+    if beside is not None and beside.row is not None:
+        found = read_refresh_token(beside.row)
+    else:
+        found = await services.store.look_up(
+            lambda connection: find_refresh_token(
+                connection, services.settings, requested.token, client.client_id, now
+            )
         )
-    )
     if found is None:
         return None
     kept, usable = found.kept, (found.grant, found.user)
