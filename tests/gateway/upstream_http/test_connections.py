@@ -10,6 +10,7 @@ import pytest
 from doorward.gateway.refusals import UpstreamBroken, UpstreamSlow, UpstreamUnreachable
 from doorward.gateway.upstream_http import pool
 from doorward.gateway.upstream_http.connection import UpstreamConnection
+from doorward.gateway.upstream_http.response_reader import InvalidResponse
 from tests.gateway.upstream_http.kept_open import (
     NAME,
     answered,
@@ -192,18 +193,31 @@ async def test_no_more_is_read_than_the_caller_takes() -> None:
     assert transport.calls == ["pause", "resume"]
 
 
+async def test_a_connection_that_closed_before_its_first_request_fails_at_once() -> None:
+    one = UpstreamConnection(asyncio.get_running_loop())
+    with socket.socket() as unused:
+        transport = _Transport({"socket": unused})
+        one.connection_made(transport)
+    transport.closing = True
+    one.connection_lost(None)
+
+    with pytest.raises(InvalidResponse, match="before the request"):
+        await one.send("POST", b"", b"", None)
+
+
 class _Transport(asyncio.Transport):
     """Notes when reading stops and goes on."""
 
     def __init__(self, extra: dict[str, object]) -> None:
         super().__init__(extra)
         self.calls: list[str] = []
+        self.closing = False
 
     def write(self, _data: object) -> None:
         """Send nothing."""
 
     def is_closing(self) -> bool:
-        return False
+        return self.closing
 
     def pause_reading(self) -> None:
         self.calls.append("pause")

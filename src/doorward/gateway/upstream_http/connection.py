@@ -102,6 +102,9 @@ class UpstreamConnection(asyncio.Protocol):
         """
         self._reader = reader = ResponseReader(method)
         self._has_head = False
+        if self._transport.is_closing():
+            # It closed before there was a request to fail: nothing else would end the wait.
+            raise InvalidResponse("the server closed the connection before the request")
         if len(body) <= _MAX_COPIED:
             self._transport.write(head + body)
         else:
