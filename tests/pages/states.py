@@ -12,8 +12,10 @@ from doorward.authserver.pages.pages import (
     ContinuePage,
     ErrorPage,
     GrantCard,
+    KeyCard,
     MessagePage,
     Page,
+    PasteKeyPage,
     ProviderCard,
     ScopeLine,
     SignInPage,
@@ -175,6 +177,19 @@ CONNECT = ConnectPage(
     username="alice",
 )
 
+KEY = KeyCard(title="Linear", resource="http://localhost:9000/mcp", resource_name="Demo tools")
+PASTE_KEY = PasteKeyPage(
+    service=SERVICE,
+    action="/connect",
+    link="kP3vJ8Zt0QhX5yB7cR1nM4wL6sD9fG2aE_uI-oT0yUw",
+    csrf="csrf-88.seen",
+    resource="http://localhost:9000/mcp",
+    resource_name="Demo tools",
+    title="Linear",
+    origin="https://mcp.linear.example",
+    username="alice",
+)
+
 STATES: dict[str, Page] = {
     "account": ACCOUNT,
     "account-ended": replace(
@@ -188,6 +203,19 @@ STATES: dict[str, Page] = {
     "connect": CONNECT,
     "connect-problem": replace(
         CONNECT, scopes=(), problem="The identity provider does not answer. Try again soon."
+    ),
+    "account-keys": replace(
+        ACCOUNT,
+        key_action="/account/key",
+        keys=(
+            KEY,
+            replace(KEY, resource_name=None, id="0a1b", since=1_796_000_000.0),
+        ),
+    ),
+    "paste-key": PASTE_KEY,
+    "paste-key-problem": replace(
+        PASTE_KEY,
+        problem="This is not a key of the service. Copy the whole key, and paste it again.",
     ),
     "sign-in": SIGN_IN,
     "sign-in-wrong": replace(SIGN_IN, username="alice", problem="Wrong username or password."),

@@ -54,11 +54,13 @@ from doorward.authserver.provider_tokens.connections import Connections
 from doorward.authserver.provider_tokens.in_process import in_process_tokens
 from doorward.authserver.provider_tokens.links import ConnectLinks
 from doorward.authserver.provider_tokens.lookup import ProviderTokenLookup
+from doorward.authserver.provider_tokens.pasted_keys import PastedKeys
 from doorward.authserver.provider_tokens.revocation import TokenRevocation
 from doorward.authserver.rate_limits import RateLimits
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.services import Services
 from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.settings.pasted_key import PASTED_KEY
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.rows.cleanup import Cleanup
 from doorward.authserver.store.rows.rate_counters import RateCounters
@@ -77,6 +79,7 @@ from doorward.authserver.users.known_browsers import KnownBrowsers
 from doorward.authserver.users.sessions import Sessions
 from doorward.authserver.users.users import Users
 from doorward.downstream.provider_token import InProcessToken
+from doorward.downstream.refusals import KeyRefused
 from doorward.net.clock import Clock
 from doorward.net.http.fetcher import DocumentFetcher, Fetcher
 from doorward.net.http.url import host_ports_of
@@ -153,6 +156,7 @@ class AuthorizationServer:
             store, provider_sessions, accounts, providers, ended_tokens, clock
         )
         connections = Connections(store, settings, sealing_keys, clock)
+        pasted_keys = PastedKeys(store, settings, sealing_keys, clock)
         links = ConnectLinks(store, settings, clock)
         connection_checks = ConnectionChecks(
             store, connections, providers, ended_tokens, events, clock
@@ -168,7 +172,9 @@ class AuthorizationServer:
             settings=settings,
             clock=clock,
             store=store,
-            cleanup=Cleanup(store, clock, token_revocation.sweep if providers else None),
+            cleanup=Cleanup(
+                store, clock, token_revocation.sweep if settings.has_connections else None
+            ),
             keys=keys,
             access_tokens=access_tokens,
             refresh_tokens=RefreshTokens(settings, secret),
@@ -191,12 +197,14 @@ class AuthorizationServer:
             connections=connections,
             connect_links=links,
             connection_checks=connection_checks,
+            pasted_keys=pasted_keys,
             provider_tokens=ProviderTokenLookup(
                 store,
                 settings,
                 access_tokens,
                 (provider_sessions, session_checks),
                 (connections, connection_checks, links),
+                pasted_keys,
                 events,
                 clock,
             ),
@@ -231,7 +239,7 @@ class AuthorizationServer:
             await self.services.store.start()
             await self.services.clients.start()
             await self.keys.start()
-            if self.services.providers:
+            if self.settings.has_connections:
                 await self.services.sealing_keys.start()
         except BaseException:
             # A caller does not close what did not start, but connections may be open already.
@@ -324,6 +332,18 @@ class AuthorizationServer:
         """
         return in_process_tokens(self.settings, resource, lambda: self.services.provider_tokens)
 
+    async def refused_key(self, resource: str, user_id: str) -> KeyRefused:
+        """
+        Return what tells the user to paste another key, because the server refused the one it got.
+
+        Raises:
+            StoreUnavailable: 503.
+        """
+        pasted = self.settings.pasted_key(resource)
+        title = resource if pasted is None else pasted.title
+        link = await self.services.connect_links.create(user_id, resource, PASTED_KEY)
+        return KeyRefused(title, "the server answered 401 to the pasted key", link)
+
     async def aclose(self) -> None:
         """Cancel fetches of keys, and close the database; a temporary one is deleted."""
         await self.services.client_assertions.aclose()
@@ -361,13 +381,17 @@ def _routes(services: Services, hops: RecordedHops) -> list[Route]:
         ("POST", "/account/sign-in", account.sign_in),
         ("POST", "/account/end", account.end),
     ]
-    if settings.identity_providers:
-        connect = ConnectEndpoint(services)
-        provider_sign_in = ProviderSignInEndpoint(services, connect)
+    connect = ConnectEndpoint(services)
+    if settings.has_connections:
         pages += [
             ("GET", "/connect", connect.get),
             ("POST", "/connect", connect.post),
             ("POST", "/account/disconnect", connect.disconnect),
+            ("POST", "/account/key", account.replace_key),
+        ]
+    if settings.identity_providers:
+        provider_sign_in = ProviderSignInEndpoint(services, connect)
+        pages += [
             ("POST", "/sign-in/{provider}", provider_sign_in.post),
             ("GET", "/callback/{provider}", provider_sign_in.callback),
         ]

@@ -16,6 +16,7 @@ from doorward.authserver.provider_tokens.connection_checks import ConnectionChec
 from doorward.authserver.provider_tokens.connections import Connections
 from doorward.authserver.provider_tokens.links import ConnectLinks
 from doorward.authserver.provider_tokens.lookup import ProviderTokenLookup
+from doorward.authserver.provider_tokens.pasted_keys import PastedKeys
 from doorward.authserver.provider_tokens.revocation import TokenRevocation
 from doorward.authserver.rate_limits import RateLimits
 from doorward.authserver.settings.authorization_server import AuthServerSettings
@@ -63,6 +64,7 @@ class Services:
     connections: Connections
     connect_links: ConnectLinks
     connection_checks: ConnectionChecks
+    pasted_keys: PastedKeys
     provider_tokens: ProviderTokenLookup
     token_revocation: TokenRevocation
 

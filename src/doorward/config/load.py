@@ -180,6 +180,14 @@ def _require_provider(server: McpServerSettings, own: AuthServerSettings | None)
             "caller_assertion needs an authorization server to sign it, and there is none.",
             "Add [authorization_server], or use caller_headers.",
         )
+    if "pasted_key" in server.upstream_credentials and (
+        own is None or own.pasted_key(server.resource) is None
+    ):
+        raise ConfigurationError(
+            "pasted-key-without-server",
+            "pasted_key needs an authorization server on whose pages users paste it.",
+            "Add [authorization_server], and let this MCP server trust it.",
+        )
     exchange = server.upstream_credentials.get("exchange")
     if exchange is not None and not any(server.trusts(one) for one in exchange.subject_issuers):
         raise ConfigurationError(

@@ -1,6 +1,6 @@
 """What a configuration file says, as objects that a server is built from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -8,14 +8,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from doorward.authserver import AuthServerSettings, Resource
+from doorward.authserver.settings.pasted_key import PASTED_KEY, PastedKey
 from doorward.config.operations import AuditSettings, LogSettings, OperationsSettings
 from doorward.downstream import TokenExchange
+from doorward.downstream.refusals import AccountNotConnected
 from doorward.errors import ConfigurationError
 from doorward.gateway.stdio.settings import StdioCommand, StdioLimits
 from doorward.gateway.tools.pins import ToolPins
 from doorward.gateway.upstream.identity import SUBJECT_AND_ISSUER, UpstreamIdentity
 from doorward.guard import Guard
 from doorward.guard.issuers import Issuer, IssuerOptions, trusted
+from doorward.identity import Identity
 from doorward.jose.private_key import PrivateKey
 from doorward.policy import Policy, Rule
 from doorward.tokens import TrustedIssuer
@@ -132,21 +135,41 @@ class McpServerSettings:
     accepted_tools: ToolPins | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def identity(self, sign: Callable[[Mapping[str, Any]], str] | None = None) -> UpstreamIdentity:
+    @property
+    def pasted_key(self) -> PastedKey | None:
+        """What users paste for the MCP server, if they do."""
+        given = self.upstream_credentials.get("pasted_key")
+        if given is None or self.upstream is None:
+            return None
+        return PastedKey(origin=address.origin_of(self.upstream), **given)
+
+    def identity(
+        self,
+        sign: Callable[[Mapping[str, Any]], str] | None = None,
+        refused: Callable[[Identity], Awaitable[AccountNotConnected]] | None = None,
+    ) -> UpstreamIdentity:
         """
         Return what the MCP server learns of the caller; ``sign`` signs the assertion.
+
+        ``refused`` tells a caller that the MCP server does not accept the pasted key.
 
         Raises:
             ConfigurationError: as ``UpstreamIdentity`` does.
         """
         given = self.upstream_credentials
+        token_for = given.get("provider_token")
+        if "exchange" in given:
+            token_for = EXCHANGED
+        elif "pasted_key" in given:
+            token_for = PASTED_KEY
         return UpstreamIdentity(
             caller_headers=self.caller_headers,
             assertion_header=self.caller_assertion,
             sign=sign,
             audience=self.upstream or "",
             secret=given.get("secret"),
-            token_for=EXCHANGED if "exchange" in given else given.get("provider_token"),
+            token_for=token_for,
+            refused=refused if "pasted_key" in given else None,
             secret_header=given.get("header", "Authorization"),
         )
 
@@ -246,6 +269,9 @@ def mcp_server_of(*, policy: Policy, **values: Any) -> McpServerSettings:
     )
 
 
+_CREDENTIALS = {"secret", "provider_token", "exchange", "pasted_key"}
+
+
 def credentials_of(**values: Any) -> Mapping[str, Any]:
     """
     Return what an MCP server gets as its credentials.
@@ -253,10 +279,10 @@ def credentials_of(**values: Any) -> Mapping[str, Any]:
     Raises:
         ConfigurationError: ``two-upstream-credentials``.
     """
-    if "exchange" in values and not {"secret", "provider_token"}.isdisjoint(values):
+    if len(given := sorted(_CREDENTIALS & set(values))) > 1:
         raise ConfigurationError(
             "two-upstream-credentials",
-            "upstream_credentials has exchange and another credential.",
+            f"upstream_credentials has {given[0]} and {given[1]}.",
             "Keep the one that it accepts.",
         )
     return values
@@ -360,7 +386,8 @@ def resources_of(
                 default_scopes=server.default_scopes,
             )
         )
-    return tuple(found)
+    keys = {one.resource: one.pasted_key for one in servers}
+    return tuple(replace(one, pasted_key=keys.get(one.uri)) for one in found)
 
 
 def require_grantable(server: McpServerSettings, resources: tuple[Resource, ...]) -> None:

@@ -7,6 +7,8 @@ HttpError
 │   ├── DownstreamRefused       the issuer refused
 │   │   ├── SignInNeeded        the user must sign in again, prove more, or agree    403, 401
 │   │   │   └── AccountNotConnected  the user must connect an account, at a link          403
+│   │   │       └── KeyNotPasted     the user must paste a key, at a link                 403
+│   │   │           └── KeyRefused   the server does not accept the key any more          403
 │   │   ├── GrantRefused        the issuer does not take the caller's token              403
 │   │   ├── NotGranted          the issuer does not grant this to this server            403
 │   │   └── ServerNotKnown      the issuer does not know this server's credentials
@@ -149,6 +151,36 @@ class AccountNotConnected(SignInNeeded):
         return (
             f"This tool needs your account at {self.target}. "
             f"Open {self.url} to connect it, then run the tool again."
+        )
+
+
+class KeyNotPasted(AccountNotConnected):
+    """The user has to paste a key of the service ``target``, on the page ``url``."""
+
+    code = "downstream-key-missing"
+    hint = "Open the link in the message, paste the key, then call the tool again."
+
+    @property
+    def description(self) -> str:
+        """A sentence with the link, for the user."""
+        return (
+            f"This server needs your key for {self.target}. "
+            f"Open {self.url} to paste it, then run the tool again."
+        )
+
+
+class KeyRefused(KeyNotPasted):
+    """The server does not accept the key that the user pasted, or does not accept it any more."""
+
+    code = "downstream-key-refused"
+    hint = "Open the link in the message, paste a new key, then call the tool again."
+
+    @property
+    def description(self) -> str:
+        """A sentence with the link, for the user."""
+        return (
+            f"{self.target} does not accept your key. "
+            f"Open {self.url} to paste a new one, then run the tool again."
         )
 
 

@@ -13,7 +13,7 @@ from doorward.downstream.refusals import AccountNotConnected
 from doorward.errors import BadRequest, ConfigurationError, HttpError, NotPermitted
 from doorward.gateway import browsers
 from doorward.gateway.headers import Header, request_headers, require_forwardable
-from doorward.gateway.refusals import METHODS, MethodNotForwarded
+from doorward.gateway.refusals import METHODS, MethodNotForwarded, UpstreamWantsCredentials
 from doorward.gateway.routes import Route, authority_of, find, require_origin
 from doorward.gateway.upstream.credentials import Credentials, sent_back, sent_upstream
 from doorward.gateway.upstream.document import read_document
@@ -169,8 +169,22 @@ class _RequestCycle:
             return
         except AccountNotConnected as missing:
             await self._say_not_connected(missing)
+        except UpstreamWantsCredentials as refusal:
+            await self._say_refused(refusal)
         except HttpError as refusal:
             await self._refuse(refusal)
+
+    async def _say_refused(self, refusal: UpstreamWantsCredentials) -> None:
+        """Tell the caller to replace a refused credential, if the caller can."""
+        identity, caller = self._gateway._identity, self._scope.get(IDENTITY_KEY)
+        refused = None if identity is None else identity.refused
+        if refused is None or not isinstance(caller, Identity):
+            await self._refuse(refusal)
+            return
+        try:
+            await self._say_not_connected(await refused(caller))
+        except HttpError as failure:
+            await self._refuse(failure)
 
     async def _read(self, receive: Receive) -> UpstreamRequest | None:
         """Return the upstream request after all checks; ``None`` if the gateway has answered."""

@@ -207,22 +207,37 @@ class ConnectionCard:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KeyCard:
+    """A service whose key the user pastes for a server; times are in seconds since 1970."""
+
+    title: str
+    resource: str
+    resource_name: str | None
+    # Of the key that is kept, if there is one.
+    id: str | None = None
+    since: float = 0.0
+    last_used: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class AccountPage:
     """
     The applications with access to an account, and the accounts that are connected to it.
 
     ``end_action`` gets a POST of ``csrf`` and ``grant``, or of ``csrf`` and ``client`` for all of an
-    application; ``disconnect_action`` one of ``csrf`` and ``connection``. ``ended`` says what has
-    just ended.
+    application; ``disconnect_action`` one of ``csrf`` and ``connection``, and ``key_action`` one
+    of ``csrf`` and ``resource``. ``ended`` says what has just ended.
     """
 
     service: str
     username: str
     applications: tuple[ApplicationCard, ...]
     connections: tuple[ConnectionCard, ...] = ()
+    keys: tuple[KeyCard, ...] = ()
     csrf: str
     end_action: str
     disconnect_action: str = ""
+    key_action: str = ""
     sign_out_action: str
     ended: str | None = None
 
@@ -249,7 +264,36 @@ class ConnectPage:
     problem: str | None = None
 
 
-Page = SignInPage | ConsentPage | ErrorPage | MessagePage | ContinuePage | AccountPage | ConnectPage
+@dataclass(frozen=True, kw_only=True)
+class PasteKeyPage:
+    """
+    The form in which a user pastes a key. Posts ``link``, ``csrf``, ``key`` and ``decision``.
+
+    ``decision`` is ``connect`` or ``cancel``. The page never shows a key.
+    """
+
+    service: str
+    action: str
+    link: str
+    csrf: str
+    resource: str
+    resource_name: str | None
+    title: str
+    origin: str
+    username: str
+    problem: str | None = None
+
+
+Page = (
+    SignInPage
+    | ConsentPage
+    | ErrorPage
+    | MessagePage
+    | ContinuePage
+    | AccountPage
+    | ConnectPage
+    | PasteKeyPage
+)
 
 # No form-action: Chromium applies it to the redirect after a POST too, which goes to the client's
 # redirect URI. The Allow button would do nothing.
@@ -275,6 +319,7 @@ _NAMES = {
     ContinuePage: "continue.html",
     AccountPage: "account.html",
     ConnectPage: "connect.html",
+    PasteKeyPage: "paste_key.html",
 }
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, delete, insert, select, update
 from doorward.authserver.keys.secrets import hash_secret, new_secret
 from doorward.authserver.refusals import ConnectLinkRefused
 from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.settings.pasted_key import PASTED_KEY
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.rows.grants import has_active_grant
@@ -80,7 +81,7 @@ class ConnectLinks:
         if (
             row is None
             or self._settings.resource(row.resource) is None
-            or self._settings.identity_provider(row.provider) is None
+            or not self._is_configured(row.resource, row.provider)
         ):
             raise ConnectLinkRefused("no such link, or it has expired")
         return ConnectLink(
@@ -89,6 +90,11 @@ class ConnectLinks:
             provider=row.provider,
             used=row.claimed_at is not None,
         )
+
+    def _is_configured(self, resource: str, provider: str) -> bool:
+        if provider == PASTED_KEY:
+            return self._settings.pasted_key(resource) is not None
+        return self._settings.identity_provider(provider) is not None
 
     async def claim(self, connection: Connection, handle: str, user_id: str, provider: str) -> None:
         """

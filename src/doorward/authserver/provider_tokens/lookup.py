@@ -10,6 +10,7 @@ from doorward.authserver.grants.access_tokens import AccessTokens
 from doorward.authserver.provider_tokens.connection_checks import ConnectionChecks
 from doorward.authserver.provider_tokens.connections import EXPIRY_MARGIN, Connections
 from doorward.authserver.provider_tokens.links import ConnectLinks
+from doorward.authserver.provider_tokens.pasted_keys import PastedKeys
 from doorward.authserver.refusals import (
     AccountNotConnected,
     InvalidScope,
@@ -17,6 +18,7 @@ from doorward.authserver.refusals import (
     SubjectTokenRefused,
 )
 from doorward.authserver.settings.authorization_server import AuthServerSettings
+from doorward.authserver.settings.pasted_key import PASTED_KEY
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.rows.grants import provider_sessions_of
 from doorward.authserver.store.schema import grants
@@ -54,6 +56,7 @@ class ProviderTokenLookup:
         access_tokens: AccessTokens,
         sessions: tuple[ProviderSessions, SessionChecks],
         connections: tuple[Connections, ConnectionChecks, ConnectLinks],
+        pasted_keys: PastedKeys,
         events: EventRecorder,
         clock: Clock,
     ) -> None:
@@ -62,6 +65,7 @@ class ProviderTokenLookup:
         self._access_tokens = access_tokens
         self._sessions, self._session_checks = sessions
         self._connections, self._connection_checks, self._links = connections
+        self._pasted_keys = pasted_keys
         self._events = events
         self._clock = clock
 
@@ -88,7 +92,11 @@ class ProviderTokenLookup:
         if "act" in claims:
             raise SubjectTokenRefused("an exchanged token: another server acts for the user")
         user_id = str(claims["sub"])
-        found = await self._of_sign_in(claims, asked) or await self._of_connection(user_id, asked)
+        if asked.provider == PASTED_KEY:
+            found = await self._pasted(claims, asked)
+        else:
+            found = await self._of_sign_in(claims, asked)
+            found = found or await self._of_connection(user_id, asked)
         if found is None:
             link = await self._links.create(user_id, asked.resource, asked.provider)
             raise AccountNotConnected(f"no account at {asked.provider!r} is connected", link)
@@ -116,6 +124,8 @@ class ProviderTokenLookup:
         return True
 
     def _require_known(self, asked: Asked) -> None:
+        if asked.provider == PASTED_KEY and self._settings.pasted_key(asked.resource) is not None:
+            return
         provider = self._settings.identity_provider(asked.provider)
         if provider is None:
             raise InvalidTarget(f"no identity provider {asked.provider[:80]!r}")
@@ -125,6 +135,16 @@ class ProviderTokenLookup:
                 f"{asked.provider!r} is not asked for {missing}",
                 description="The provider is not asked for that scope: see provider_scopes.",
             )
+
+    async def _pasted(self, claims: Mapping[str, Any], asked: Asked) -> ProviderTokens | None:
+        user_id = str(claims["sub"])
+        async with self._store.reading() as connection:
+            if not await self._access_tokens.is_alive(connection, claims):
+                raise SubjectTokenRefused("revoked, or its user is gone")
+            found = await self._pasted_keys.find(connection, user_id, asked.resource)
+        if found is not None:
+            await self._pasted_keys.note_use(user_id, asked.resource)
+        return found
 
     async def _of_sign_in(self, claims: Mapping[str, Any], asked: Asked) -> ProviderTokens | None:
         """Return the tokens of the session that the caller's grant hangs on, if they will do."""

@@ -18,6 +18,7 @@ from doorward.authserver.settings.exchange_policy import ExchangePolicy, require
 from doorward.authserver.settings.identity_provider import IdentityProvider
 from doorward.authserver.settings.lifetimes import Lifetimes, Limits, require_lifetimes
 from doorward.authserver.settings.openid import openid_resource
+from doorward.authserver.settings.pasted_key import PastedKey
 from doorward.authserver.settings.resource import Resource
 from doorward.errors import ConfigurationError
 from doorward.jose.algorithm_names import SigningAlgorithm
@@ -135,6 +136,16 @@ class AuthServerSettings:
     def has_exchanges(self) -> bool:
         """Whether any client may exchange tokens."""
         return bool(self.exchanges) or any(client.provider_tokens for client in self.clients)
+
+    @property
+    def has_connections(self) -> bool:
+        """Whether users can connect accounts, or keep keys."""
+        return bool(self.identity_providers) or any(one.pasted_key for one in self.resources)
+
+    def pasted_key(self, uri: str) -> PastedKey | None:
+        """Return what users paste for the resource, if they do."""
+        resource = self.resource(uri)
+        return None if resource is None else resource.pasted_key
 
     def identity_provider(self, name: str) -> IdentityProvider | None:
         """Return the identity provider with that name, if it is not disabled."""

@@ -21,7 +21,7 @@ _CLIENT = {"name": "doorward-check", "version": "1"}
 # What the request of the fetcher sets by itself.
 _OF_FETCHES = ("Accept", "Accept-Encoding", "Content-Type")
 # Sent to the server by the gateway with each call; what the caller has cannot be tried here.
-_OF_CALLERS = ("provider_token", "exchange")
+_OF_CALLERS = ("provider_token", "exchange", "pasted_key")
 
 
 @dataclass

@@ -362,6 +362,14 @@ TOKEN_EXCHANGE = Table(
     exchange_of,
 )
 
+PASTED_KEY = Table(
+    (
+        Setting("title", Text('"Linear"'), "What users call the service.", True),
+        Setting("pattern", Text('"^lin_api_[A-Za-z0-9]{40}$"'), "What each key matches."),
+    ),
+    dict,
+)
+
 UPSTREAM_CREDENTIALS = Table(
     (
         Setting("secret", Text(), "A secret of the MCP server.", source="secret"),
@@ -371,6 +379,7 @@ UPSTREAM_CREDENTIALS = Table(
             "The identity provider whose token of the caller is sent.",
         ),
         Setting("exchange", TOKEN_EXCHANGE, "A token for which the caller's token is exchanged."),
+        Setting("pasted_key", PASTED_KEY, "A key that each user pastes once, on a page of ours."),
         Setting("header", Text('"X-Api-Key"'), "The header, if it is not Authorization."),
     ),
     credentials_of,

@@ -10,11 +10,12 @@ from doorward.authserver import AuthorizationServer, AuthServerSettings
 from doorward.config.service.operations import ServiceOperations
 from doorward.config.service.routing import Site
 from doorward.config.settings import EXCHANGED, McpServerSettings
+from doorward.downstream.refusals import AccountNotConnected
 from doorward.errors import ConfigurationError
 from doorward.gateway import Gateway, Route
 from doorward.gateway.stdio import StdioServer
 from doorward.gateway.tools.accepted import AcceptedTools
-from doorward.gateway.upstream.identity import ASSERTION_TYPE
+from doorward.gateway.upstream.identity import ASSERTION_TYPE, UpstreamIdentity
 from doorward.gateway.upstream.shortened_lists import ShortenedLists, Shows
 from doorward.guard import Guard
 from doorward.guard.http.paths import EndpointPaths
@@ -101,7 +102,9 @@ class McpServerPart(Part):
         credentials = settings.upstream_credentials
         if "exchange" in credentials:
             more["downstream"] = {EXCHANGED: credentials["exchange"]}
-        elif "provider_token" in credentials and authserver is not None:
+        elif (
+            not {"provider_token", "pasted_key"}.isdisjoint(credentials) and authserver is not None
+        ):
             more["downstream"] = authserver.server.provider_tokens(settings.resource)
         if authserver is not None:
             more["rate_counters"] = authserver.server.rate_counters
@@ -202,9 +205,20 @@ def _gateway(
         connections=settings.connections,
         credentials="token" if settings.forward_token else "none",
         lists=ShortenedLists(shows),
-        identity=settings.identity(None if authserver is None else authserver.sign_assertion),
+        identity=_identity(settings, authserver),
         audit=operations.gateway_sink(route),
     )
+
+
+def _identity(settings: McpServerSettings, authserver: AuthServerPart | None) -> UpstreamIdentity:
+    if authserver is None:
+        return settings.identity()
+    server, resource = authserver.server, settings.resource
+
+    async def refused(caller: Identity) -> AccountNotConnected:
+        return await server.refused_key(resource, caller.subject)
+
+    return settings.identity(authserver.sign_assertion, refused)
 
 
 class Lifespan:

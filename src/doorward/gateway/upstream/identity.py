@@ -1,12 +1,13 @@
 """What an upstream server learns of the caller and of this gateway, in headers that only it writes."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
+from doorward.downstream.refusals import AccountNotConnected
 from doorward.errors import ConfigurationError
 from doorward.gateway.headers import Header, is_forwarded, require_header_name
 from doorward.identity import Identity
@@ -42,7 +43,7 @@ class UpstreamIdentity:
     Characters other than printable ASCII, and the percent sign, are percent-encoded.
     ``assertion_header`` carries a JWT that ``sign`` signs for ``audience``, for 60 seconds.
     ``secret`` is the upstream server's own. ``token_for`` is a name in ``Guard(downstream=...)``, whose
-    token of the caller is sent. Both go into ``secret_header``; in ``Authorization`` they are bearer
+    token of the caller is sent; ``refused`` is called if the server does not take it. Both go into ``secret_header``; in ``Authorization`` they are bearer
     tokens.
 
     Raises:
@@ -56,6 +57,9 @@ class UpstreamIdentity:
     audience: str = ""
     secret: str | None = field(default=None, repr=False)
     token_for: str | None = None
+    refused: Callable[[Identity], Awaitable[AccountNotConnected]] | None = field(
+        default=None, repr=False
+    )
     secret_header: str = "Authorization"  # noqa: S105 - the name of a header
 
     def __post_init__(self) -> None:

@@ -1,5 +1,7 @@
 """``/account``: which applications have access to an account, and the end of that access."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from urllib.parse import urlsplit
 
@@ -22,6 +24,7 @@ from doorward.authserver.pages import pages
 from doorward.authserver.provider_tokens.connections import Connection, list_connections
 from doorward.authserver.refusals import FormRefused, TooManyRequests
 from doorward.authserver.services import Services
+from doorward.authserver.settings.pasted_key import PASTED_KEY
 from doorward.authserver.store.connection import Connection as StoreConnection
 from doorward.authserver.store.rows.grants import audiences_of, provider_sessions_of
 from doorward.authserver.store.schema import grants, provider_connections
@@ -119,6 +122,19 @@ class AccountEndpoint:
         target = services.settings.url("/account?ended=1")
         return RedirectResponse(target, 303, headers=dict(pages.SECURITY_HEADERS))
 
+    async def replace_key(self, request: Request) -> Response:
+        """Return the redirect to the page on which the signed-in user pastes a key for a server."""
+        services = self._services
+        form = await read_form(request)
+        browser = services.cookies.require_own_form(request, ACCOUNT_FORM, form.one("csrf"))
+        session = await signed_in_session(services, browser)
+        resource = form.one("resource") or ""
+        if session is None or services.settings.pasted_key(resource) is None:
+            raise FormRefused("nobody is signed in any more, or the server needs no key")
+        # The link counts only while an application of the user has access to the server.
+        link = await services.connect_links.create(session.user.id, resource, PASTED_KEY)
+        return RedirectResponse(link, 303, headers=dict(pages.SECURITY_HEADERS))
+
     async def _account_page(self, browser: Browser, user: User, *, ended: str | None) -> Response:
         services, settings = self._services, self._services.settings
         async with services.store.reading() as connection:
@@ -138,10 +154,14 @@ class AccountEndpoint:
                 self._application(client_id, list(theirs))
                 for client_id, theirs in groupby(found, lambda grant: grant.client_id)
             ),
-            connections=tuple(self._connection(one) for one in connected),
+            connections=tuple(
+                self._connection(one) for one in connected if one.provider != PASTED_KEY
+            ),
+            keys=self._keys(found, connected),
             csrf=services.cookies.form_token(browser, ACCOUNT_FORM),
             end_action=settings.url("/account/end"),
             disconnect_action=settings.url("/account/disconnect"),
+            key_action=settings.url("/account/key"),
             sign_out_action=settings.url("/sign-out"),
             ended=_ENDED.get(ended or ""),
         )
@@ -170,6 +190,23 @@ class AccountEndpoint:
             since=connected.created_at,
             last_used=connected.last_used_at,
         )
+
+    def _keys(
+        self, found: Sequence[ActiveGrant], connected: Sequence[Connection]
+    ) -> tuple[pages.KeyCard, ...]:
+        """Return the servers that need a key: each with the kept one, or that an application uses."""
+        kept = {one.resource: one for one in connected if one.provider == PASTED_KEY}
+        cards = []
+        for uri in dict.fromkeys([*kept, *(grant.resource for grant in found)]):
+            resource, key = self._services.settings.resource(uri), kept.get(uri)
+            pasted = None if resource is None else resource.pasted_key
+            if resource is None or pasted is None:
+                continue
+            card = pages.KeyCard(title=pasted.title, resource=uri, resource_name=resource.name)
+            if key is not None:
+                card = replace(card, id=key.id, since=key.created_at, last_used=key.last_used_at)
+            cards.append(card)
+        return tuple(cards)
 
     def _grant(self, grant: ActiveGrant) -> pages.GrantCard:
         resource = self._services.settings.resource(grant.resource)

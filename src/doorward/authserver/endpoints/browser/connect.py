@@ -11,6 +11,7 @@ from doorward.authserver.authorize.sign_in import (
     own_sign_in_page,
     signed_in_session,
 )
+from doorward.authserver.endpoints.browser.paste_key import PasteKeyForm
 from doorward.authserver.endpoints.browser.provider_redirect import redirect_to_provider
 from doorward.authserver.endpoints.browser.sign_in import read_form
 from doorward.authserver.http.responses import page_response
@@ -18,6 +19,7 @@ from doorward.authserver.pages import pages
 from doorward.authserver.provider_tokens.links import ConnectLink
 from doorward.authserver.refusals import ConnectLinkRefused, FormRefused, OAuthRefused
 from doorward.authserver.services import Services
+from doorward.authserver.settings.pasted_key import PASTED_KEY
 from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.schema import provider_connections
 from doorward.authserver.upstream.callback_answer import read_callback
@@ -57,6 +59,7 @@ class ConnectEndpoint:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._keys = PasteKeyForm(services)
 
     async def get(self, request: Request) -> Response:
         """Return the page that asks, or the sign-in page. Changes nothing: a second one is valid."""
@@ -68,6 +71,8 @@ class ConnectEndpoint:
             return own_sign_in_page(self._services, browser, _page_of(handle))
         if link.used:
             return await self._done(link)
+        if link.provider == PASTED_KEY:
+            return self._keys.page(handle, link, user, browser)
         return self._page(handle, link, user, browser)
 
     async def post(self, request: Request) -> Response:
@@ -93,6 +98,8 @@ class ConnectEndpoint:
                 )
             )
             return self._message("Not connected", _NOTHING)
+        if link.provider == PASTED_KEY:
+            return await self._keys.keep(handle, link, user, browser, form)
         expected = self._token(handle, link, browser)
         if not compare_digest(expected.encode(), (form.one("csrf") or "").encode()):
             # The settings changed while the page was open, so the user decided about something else.
@@ -216,12 +223,14 @@ class ConnectEndpoint:
         return self._services.cookies.consent_token(browser, _page_of(handle), shown)
 
     async def _done(self, link: ConnectLink) -> Response:
-        title = self._services.providers[link.provider].provider.title
         account = await self._services.connections.find_account(
             link.user_id, link.resource, link.provider
         )
         if account is None:
             return self._message("Not connected", _NOTHING)
+        if link.provider == PASTED_KEY:
+            return self._message("Key kept", self._keys.done())
+        title = self._services.providers[link.provider].provider.title
         # The attack: the browser is signed in at the provider with the attacker's account, which then
         # gets what the user's tools write. Last in the text, because the provider chooses the name.
         return self._message(

@@ -26,7 +26,9 @@ async def end_connections(connection: Connection, which: ColumnElement[bool], no
         .returning(*(provider_connections.c[name] for name in _COLUMNS))
     )
     rows = deleted.all()
-    await await_revocation(connection, (row._asdict() for row in rows), now)
+    # A key that a user pasted has no client: nobody revokes it, so it is gone at once.
+    revocable = (row._asdict() for row in rows if row.client_id)
+    await await_revocation(connection, revocable, now)
     return len(rows)
 
 
