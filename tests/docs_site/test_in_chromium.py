@@ -12,7 +12,7 @@ from tests.pages.browser import DESKTOP, PHONE, new_page
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("chromium")]
 
-FOLDERS = {".", "clients", "findings", "providers", "start", "tutorial"}
+FOLDERS = {".", "clients", "findings", "providers", "reference", "start", "tutorial"}
 PATIENCE = 40_000.0  # milliseconds
 OPEN_ALL = "() => document.querySelectorAll('details').forEach((one) => { one.open = true; })"
 TOO_WIDE = """() => {
