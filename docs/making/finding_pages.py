@@ -4,6 +4,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
+from docs.making import where_to_act
+
 from doorward.doctor.findings.catalog import FINDINGS
 from doorward.doctor.hops.hop import Hop
 from doorward.doctor.hops.ladder import LADDER
@@ -75,6 +77,7 @@ def _section(one: Explanation) -> Iterator[str]:
         yield f"- **What decides**: {escaped(one.decide)}"
     yield f"- **Change**: {escaped(one.change)}"
     yield from (f"- **{name}**: {escaped(text)}" for name, text in one.fixes.items())
+    yield f"- **Where**: {where_to_act.of_hop(one.hop)}"
     if one.seen_as:
         yield f"- **Clients show**: {', '.join(map(_code, one.seen_as))}"
     if one.explained_by:

@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from docs.making import where_to_act
+
 import doorward
 from doorward.client.refusals import ClientRefused
 from doorward.errors import ConfigurationError, DoorwardError, HttpError
@@ -215,8 +217,8 @@ _INTRODUCTION = (
     "MCP endpoint and routes send the code as `error.data.reason`, the gateway as `error`.",
     "The authorization server logs it as `code`, and sends the OAuth error to the client.",
     "The correlation id in the answer finds the log line that says what was found and expected.\n",
-    "| Code | Status | OAuth error | What happened | What the client reads | What to do |",
-    "|---|---|---|---|---|---|",
+    "| Code | Status | OAuth error | What happened | What the client reads | What to do | Where |",
+    "|---|---|---|---|---|---|---|",
 )
 
 
@@ -225,7 +227,10 @@ def _http_table() -> Iterator[str]:
         kind = one.kind
         error = f"`{kind.wire_error}`" if kind.wire_error else "–"
         said = kind.public or "–"
-        cells = (f"`{one.code}`", str(kind.status), error, one.happened, said, kind.hint)
+        status = f"{_anchor(one.code)}{kind.status}"
+        file = kind.__module__.removeprefix("doorward.").replace(".", "/")
+        where = where_to_act.of_reason(one.code, file, kind)
+        cells = (f"`{one.code}`", status, error, one.happened, said, kind.hint, where)
         yield f"| {' | '.join(cells)} |"
 
 
@@ -244,14 +249,23 @@ _FAMILIES = (
 
 
 def _reason_tables() -> Iterator[str]:
+    answers = {one.code for one in http_codes()}
     for family, title, sentence in _FAMILIES:
         yield f"\n## {title}\n\n{sentence}\n"
-        yield "| Code | What happened | What to do |\n|---|---|---|"
+        yield "| Code | What happened | What to do | Where |\n|---|---|---|---|"
         shown: set[str] = set()
         for one in sorted(reasons(), key=lambda one: one.code):
             if issubclass(one.kind, family) and one.code not in shown:
                 shown.add(one.code)
-                yield f"| `{one.code}` | {_cell(one.problem)} | {_cell(one.hint)} |"
+                # The client repeats some codes of answers, whose table has their anchor.
+                anchor = "" if one.code in answers else _anchor(one.code)
+                problem = anchor + _cell(one.problem)
+                where = where_to_act.of_reason(one.code, one.place, one.kind)
+                yield f"| `{one.code}` | {problem} | {_cell(one.hint)} | {where} |"
+
+
+def _anchor(code: str) -> str:
+    return f'<a id="{code}"></a>'
 
 
 def _cell(text: str) -> str:

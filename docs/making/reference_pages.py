@@ -1,11 +1,15 @@
 """The pages of the API reference: what each is for, and a directive for each public name on it."""
 
+import importlib
+import inspect
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
 from docs.making.public_names import PublicName, every_name, module_docstring, public_names
+
+from doorward.errors import HttpError
 
 FOLDER = "docs/reference"
 INDEX = f"{FOLDER}/index.md"
@@ -74,6 +78,7 @@ _FIRST = (
     ),
     *("load", "Configuration", "listen", "serve"),
 )
+_WITH_ERRORS = ("errors", "refusals", "pending_pages", "url_mode")
 _ORDER = {name: place for place, name in enumerate(_FIRST)}
 
 
@@ -270,11 +275,24 @@ def _imports(names: list[PublicName]) -> str:
 
 def _directive(one: PublicName) -> str:
     lines = [f"::: {one.path}", "    options: { heading_level: 3 }\n"]
+    if (told := _told_to_the_peer(one)) is not None:
+        lines.append(f"{told}\n")
     examples = [other for other in shown_in(one) if other != one]
     if examples:
         links = ", ".join(f"[`{other.name}`][{other.path}]" for other in examples[:3])
         lines.append(f"Example: {links}.\n")
     return "\n".join(lines)
+
+
+def _told_to_the_peer(one: PublicName) -> str | None:
+    """Return what the peer gets because of an error; the site links the code to its entry."""
+    if not one.defined_in.endswith(_WITH_ERRORS):
+        return None
+    kind = getattr(importlib.import_module(one.defined_in), one.name)
+    if not inspect.isclass(kind) or not issubclass(kind, HttpError) or not kind.public:
+        return None
+    error = f" `{kind.wire_error}`" if kind.wire_error else ""
+    return f"The caller gets {kind.status}{error} with the reason `{kind.code}`: {kind.public}"
 
 
 def reference_pages() -> dict[str, ReferencePage]:

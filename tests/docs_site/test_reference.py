@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from docs.making.public_names import Docstring, every_name, module_docstring
+from docs.making.reason_codes import http_codes
+from docs.making.reference_links import link_codes, link_sections
 from docs.making.reference_pages import PAGES, shown_in
 
 from release.public_modules import MODULES
-from tests.docs_site.prepared import names_for, prepare
+from tests.docs_site.prepared import ROOT, names_for, prepare
 
 
 def _docstrings() -> list[Docstring]:
@@ -49,3 +51,36 @@ def test_every_public_module_is_on_a_page() -> None:
     on_pages = [module for page in PAGES for module in page.modules]
 
     assert {*on_pages, "doorward"} == set(MODULES)
+
+
+def test_every_reason_code_leads_to_where_one_acts() -> None:
+    page = (ROOT / "docs" / "reasons.md").read_text("utf-8")
+    rows = [row for row in page.splitlines() if row.startswith("| `")]
+
+    assert [row for row in rows if not row.endswith(") |")] == []
+    for one in http_codes():
+        assert f'<a id="{one.code}"></a>' in page, one.code
+
+
+@pytest.mark.parametrize(
+    ("html", "linked"),
+    [
+        pytest.param(
+            "<code>wrong-audience</code>",
+            '<a href="../reasons.html#wrong-audience"><code>wrong-audience</code></a>',
+            id="a-reason-code",
+        ),
+        pytest.param("<code>at-jwt</code>", "<code>at-jwt</code>", id="another-word"),
+    ],
+)
+def test_the_reference_links_reason_codes_to_their_entries(html: str, linked: str) -> None:
+    assert link_codes(html, frozenset({"wrong-audience"})) == linked
+
+
+def test_the_reference_links_sections_to_their_rfc() -> None:
+    linked = link_sections("Spec: RFC 9068 §2.1; RFC 9728")
+
+    assert (
+        'href="https://www.rfc-editor.org/rfc/rfc9068.html#section-2.1">RFC 9068 §2.1</a>' in linked
+    )
+    assert linked.endswith("; RFC 9728")
