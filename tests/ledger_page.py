@@ -1,7 +1,8 @@
-"""Writes docs/ledger.md: each line and each clause with the tests that prove it."""
+"""Writes docs/ledger.md and docs/ledger-mcp.md: each line and each clause with its tests."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from pathlib import Path
 
 from tests.ledger_book import (
     BOTH,
@@ -16,7 +17,8 @@ from tests.ledger_book import (
     read_marks,
 )
 
-PAGE = ROOT / "docs" / "ledger.md"
+LINES = ROOT / "docs" / "ledger.md"
+CLAUSES = ROOT / "docs" / "ledger-mcp.md"
 SIGNS = {"proved": "✓", "later": "…", "not-applicable": "–"}
 LEGEND = (
     "This page is made by `python -m tests.ledger_page`; a test fails when it is old.\n"
@@ -31,18 +33,24 @@ TITLES = {
 }
 
 
-def build(book: Book, marks: tuple[Mark, ...]) -> str:
-    """Return the page as Markdown."""
-    parts = [
+def build(book: Book, marks: tuple[Mark, ...]) -> dict[Path, str]:
+    """Return the two pages as Markdown."""
+    lines = [
         "# The ledger",
         LEGEND,
         _summary(book),
+        "The clauses have [a page of their own](ledger-mcp.md).",
         "## The security checklist",
         *_sections(book.lines, marks),
+    ]
+    clauses = [
+        "# The clauses of MCP authorization",
+        LEGEND,
+        "[The security checklist](ledger.md) has the lines that clauses refer to.",
         "## The MCP authorization pages, 2026-07-28",
         *_pages(book.clauses, marks),
     ]
-    return "\n\n".join(parts) + "\n"
+    return {page: "\n\n".join(parts) + "\n" for page, parts in ((LINES, lines), (CLAUSES, clauses))}
 
 
 def _summary(book: Book) -> str:
@@ -92,4 +100,5 @@ def _remarks(entry: Entry) -> Iterator[tuple[str, str | None]]:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(build(read_book(), read_marks()), encoding="utf-8")
+    for page, text in build(read_book(), read_marks()).items():
+        page.write_text(text, encoding="utf-8")

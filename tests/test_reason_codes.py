@@ -43,7 +43,7 @@ def test_every_code_is_documented_with_what_happened_and_what_to_do() -> None:
     entries += [one for one in reason_codes.reasons() if hasattr(one.kind, "hint") or one.hint]
     for one in entries:
         assert KEBAB.fullmatch(one.code), one.code
-        assert f"| `{one.code}` |" in PAGE, one.code
+        assert f"### {one.code}\n" in PAGE, one.code
     for answer in reason_codes.http_codes():
         assert answer.happened, answer.code
         assert answer.kind.hint.endswith("."), answer.code

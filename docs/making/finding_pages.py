@@ -51,16 +51,19 @@ def index_page() -> str:
             for one in _explanations(hop)
         ]
         parts += [f"## {hop.title}\n", _table(["Code", "Symptom", "Who acts"], rows)]
-    parts += ["## What clients show\n", _table(["Sentence", "Possible findings"], _sentences())]
+    parts += ["## What clients show\n", *_sentences()]
     return "\n".join(parts)
 
 
-def _sentences() -> list[list[str]]:
+def _sentences() -> Iterator[str]:
     found: dict[str, list[str]] = defaultdict(list)
     for one in map(explain, FINDINGS.values()):
         for sentence in one.seen_as:
-            found[sentence].append(f"[`{one.code}`]({one.hop}.md#{one.code})")
-    return [[_code(text), ", ".join(codes)] for text, codes in sorted(found.items())]
+            link = f"[`{one.code}`]({one.hop}.md#{one.code})"
+            found[sentence].append(f"- {link}: {escaped(one.title)}")
+    for sentence, findings in sorted(found.items()):
+        # A heading each: a search for the sentence finds it before every other page.
+        yield "\n".join([f"### {_code(sentence)}\n", *findings, ""])
 
 
 def _explanations(hop: Hop) -> list[Explanation]:

@@ -206,7 +206,7 @@ def _first_paragraph(kind: type) -> str:
 
 def page() -> str:
     """Return the page of reason codes, without its first line."""
-    return "\n".join([*_INTRODUCTION, *_http_table(), *_reason_tables()]) + "\n"
+    return "\n".join([*_INTRODUCTION, *_http_sections(), *_reason_sections()])
 
 
 _INTRODUCTION = (
@@ -217,21 +217,20 @@ _INTRODUCTION = (
     "MCP endpoint and routes send the code as `error.data.reason`, the gateway as `error`.",
     "The authorization server logs it as `code`, and sends the OAuth error to the client.",
     "The correlation id in the answer finds the log line that says what was found and expected.\n",
-    "| Code | Status | OAuth error | What happened | What the client reads | What to do | Where |",
-    "|---|---|---|---|---|---|---|",
 )
 
 
-def _http_table() -> Iterator[str]:
-    for one in http_codes():
+def _http_sections() -> Iterator[str]:
+    for one in sorted(http_codes(), key=lambda one: one.code):
         kind = one.kind
-        error = f"`{kind.wire_error}`" if kind.wire_error else "–"
-        said = kind.public or "–"
-        status = f"{_anchor(one.code)}{kind.status}"
+        error = f"`{kind.wire_error}`, " if kind.wire_error else ""
+        yield f"### {one.code}\n\n{one.happened}\n"
+        yield f"- **Response**: {kind.status}, {error}with the reason `{one.code}`"
+        if kind.public:
+            yield f"- **The client reads**: {kind.public}"
+        yield f"- **What to do**: {kind.hint}"
         file = kind.__module__.removeprefix("doorward.").replace(".", "/")
-        where = where_to_act.of_reason(one.code, file, kind)
-        cells = (f"`{one.code}`", status, error, one.happened, said, kind.hint, where)
-        yield f"| {' | '.join(cells)} |"
+        yield f"- **Where**: {where_to_act.of_reason(one.code, file, kind)}\n"
 
 
 _FAMILIES = (
@@ -248,25 +247,18 @@ _FAMILIES = (
 )
 
 
-def _reason_tables() -> Iterator[str]:
-    answers = {one.code for one in http_codes()}
+def _reason_sections() -> Iterator[str]:
     for family, title, sentence in _FAMILIES:
-        yield f"\n## {title}\n\n{sentence}\n"
-        yield "| Code | What happened | What to do | Where |\n|---|---|---|---|"
+        yield f"## {title}\n\n{sentence}\n"
         shown: set[str] = set()
         for one in sorted(reasons(), key=lambda one: one.code):
             if issubclass(one.kind, family) and one.code not in shown:
                 shown.add(one.code)
-                # The client repeats some codes of answers, whose table has their anchor.
-                anchor = "" if one.code in answers else _anchor(one.code)
-                problem = anchor + _cell(one.problem)
-                where = where_to_act.of_reason(one.code, one.place, one.kind)
-                yield f"| `{one.code}` | {problem} | {_cell(one.hint)} | {where} |"
+                yield f"### {one.code}\n\n{_in_one_line(one.problem)}\n"
+                if one.hint:
+                    yield f"- **What to do**: {_in_one_line(one.hint)}"
+                yield f"- **Where**: {where_to_act.of_reason(one.code, one.place, one.kind)}\n"
 
 
-def _anchor(code: str) -> str:
-    return f'<a id="{code}"></a>'
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ") or "–"
+def _in_one_line(text: str) -> str:
+    return text.replace("\n", " ")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from html import escape, unescape
 from pathlib import Path, PurePosixPath
 
+from docs.making.folding import folding
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -29,8 +30,9 @@ LANGUAGES = {
 }  # fmt: skip
 # Whoever searches for a reason code wants what it means, and not each session in which it is seen.
 # The same holds for the sentence that a client shows.
-FOUND_BEFORE_OTHERS = {"reasons.md": 10}
-FOLDER_FOUND_BEFORE_OTHERS = ("findings/", 5)
+FOUND_BEFORE_OTHERS = {"reasons.md": 10, "findings/": 5, "reference/": 5}
+# Hundreds of headings: the search finds them, and a list beside the page would be as long as it.
+LISTS_SECTIONS_ONLY = {"reasons.md", "findings/index.md"}
 FENCED = re.compile(r"^(```+|~~~+).*?^\1[ \t]*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(\]\()(?![a-z]+:|#|<)([^)#\s]+)((?:#[^)\s]*)?\))")
 COMMENT = re.compile(r"^<!--.*?-->\n", re.MULTILINE | re.DOTALL)
@@ -62,9 +64,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Return the page with links that lead to pages, and without the notes of its makers."""
     del config, files
     place = page.file.src_uri
-    folder, of_folder = FOLDER_FOUND_BEFORE_OTHERS
-    if boost := FOUND_BEFORE_OTHERS.get(place, of_folder if place.startswith(folder) else 0):
-        page.meta["search"] = {"boost": boost}
+    if place.startswith("code/"):
+        # Source has every word of every page in it.
+        page.meta["search"] = {"exclude": True}
+    for beginning, boost in FOUND_BEFORE_OTHERS.items():
+        if place.startswith(beginning):
+            page.meta["search"] = {"boost": boost}
 
     def prose(text: str) -> str:
         text = COMMENT.sub("", text)
@@ -74,8 +79,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Return the page with its drawings inside of it, where they take the colours of the page."""
+    """Return the page with its drawings inside of it, and with what a phone needs to show it."""
     del files
+    if page.file.src_uri in LISTS_SECTIONS_ONLY:
+        for section in (section for title in page.toc for section in title.children):
+            section.children.clear()
     folder = Path(config.docs_dir) / PurePosixPath(page.file.src_uri).parent
 
     def inline(found: re.Match[str]) -> str:
@@ -83,7 +91,7 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
         name = escape(unescape(found[1]))
         return drawing.replace("<svg ", f'<svg role="img" aria-label="{name}" ', 1).strip()
 
-    return DRAWING.sub(inline, html)
+    return folding(DRAWING.sub(inline, html))
 
 
 def leads_to(target: str, place: str) -> str:

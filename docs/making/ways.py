@@ -109,8 +109,13 @@ def draw_way(name: str) -> str:
             box(2, y, WIDTH - 4, BOX),
             *dot(number, 18, y + BOX / 2),
             text(f"{call.name}()", 36, y + 17, "name", "start"),
-            text(f"in {call.callee}.py", 36, y + 33, "note", "start"),
-            text(f"called by {call.caller}.py", 36, y + 48, "note", "start"),
+            text(f"in {_file_name(call.callee)}", 36, y + 33, "note", "start"),
+            text(f"called by {_file_name(call.caller)}", 36, y + 48, "note", "start"),
         ]
         y += BOX + 6
     return drawing(marks, round(y))
+
+
+def _file_name(module: str) -> str:
+    """Return the file of a module, without its first folders if the drawing is too narrow."""
+    return f"{module}.py" if len(module) < 44 else f"…/{'/'.join(module.split('/')[-2:])}.py"

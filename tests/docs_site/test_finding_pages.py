@@ -55,7 +55,7 @@ def test_the_index_has_every_code_and_every_sentence_of_a_client() -> None:
     for finding in map(explain, FINDINGS.values()):
         assert f"[`{finding.code}`]({finding.hop}.md#{finding.code}) | " in index
         for sentence in finding.seen_as:
-            assert f"| `{sentence}` | " in index
+            assert f"### `{sentence}`\n" in index
 
 
 def test_a_placeholder_is_read_as_text_and_not_as_html(site: Path) -> None:
