@@ -42,7 +42,7 @@ def provider_page(preset: Preset) -> str:
         *_registration(preset),
         "## Protect a server in Python\n",
         f"```python\n{python_form(preset)}\n```\n",
-        "[Sign in with your provider](../sign-in.md) shows the other lines: the application, users of several providers, roles and scopes.\n",
+        f'[Sign in with your provider](../sign-in.md) has the whole program, and programs for FastMCP and FastAPI. To try it on your machine, register `http://localhost:8000/callback/{preset.name}` as well, with `public_url="http://localhost:8000/mcp"`.\n',
         "## Or configure it in a file\n",
         f"```toml\n{toml_form(preset)}\n```\n",
         f"`doorward init --provider {preset.name}` writes the whole file, and `doorward serve` [runs it](../serve.md).\n",

@@ -34,7 +34,7 @@ FINDINGS = (
         fix="Answer at both forms without a redirect. Until then, give clients the URL {location}.",
         fixes={
             "uvicorn": "In Starlette and FastAPI, set redirect_slashes=False and add a route for "
-            "both forms.",
+            "both forms. Mount a server that Doorward protects at /, not at the path of its endpoint.",
             "nginx": "A location that ends with a slash and has proxy_pass redirects the form without "
             "it: leave the slash at the end out.",
         },
