@@ -39,7 +39,7 @@ def test_a_quick_run_measures_every_kind_of_server_and_writes_no_page() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=300,
     )
 
     assert run.returncode == 0, run.stderr

@@ -234,7 +234,8 @@ def hydra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHydra]:
     folder = tmp_path_factory.mktemp("hydra")
     with (
         listening(build, free_port()) as pages,
-        running_hydra.running(folder, registration=True, pages=pages) as made,
+        # Without it, the later of two refreshes at once is refused or not, as they happen to meet.
+        running_hydra.running(folder, registration=True, pages=pages, refresh_grace="60s") as made,
     ):
         shown.admin = made.admin
         # It makes its keys at the first request for them, which can take longer than clients wait.

@@ -96,12 +96,17 @@ class RunningHydra:
 
 @contextmanager
 def running(
-    folder: Path, *, registration: bool, pages: str = "http://localhost:1"
+    folder: Path,
+    *,
+    registration: bool,
+    pages: str = "http://localhost:1",
+    refresh_grace: str = "0s",
 ) -> Iterator[RunningHydra]:
     """
     Run Hydra on free ports of this machine; it signs access tokens as JWTs.
 
-    ``pages`` is where the operator's pages ``/login`` and ``/consent`` are.
+    ``pages`` is where the operator's pages ``/login`` and ``/consent`` are. For ``refresh_grace``, a
+    refresh token that was used once works again.
     """
     public, admin = free_port(), free_port()
     hydra = RunningHydra(f"http://localhost:{public}", f"http://localhost:{admin}")
@@ -118,6 +123,7 @@ urls:
   consent: {pages}/consent
 secrets: {{system: [only-on-this-machine]}}
 strategies: {{access_token: jwt}}
+oauth2: {{grant: {{refresh_token: {{rotation_grace_period: {refresh_grace}}}}}}}
 oidc: {{dynamic_client_registration: {{enabled: {str(registration).lower()}}}}}
 {_ADVERTISED.format(issuer=hydra.issuer) if registration else ""}
 log: {{level: error}}
