@@ -38,6 +38,7 @@ print("\\n".join(sorted(str(p.relative_to(place)) for p in place.rglob("*") if p
 # What people have beside Doorward, and the modules that are for those who have it.
 ADAPTERS = {
     "doorward.authserver.store.postgresql.driver": "asyncpg",
+    "doorward.authserver.store.postgresql.session_pool": "asyncpg",
     "doorward.integrations.fastmcp": "fastmcp",
     "doorward.integrations.mcp_sdk": "mcp",
     "doorward.pytest_plugin": "pytest",
