@@ -113,8 +113,8 @@ async def test_who_waits_too_long_gets_no_turn() -> None:
 
 async def test_a_transaction_that_takes_too_long_loses_its_session() -> None:
     pool, taken = await all_taken(Server())
-    over = TimeLimit(asyncio.get_running_loop().time())
-    over.driver = taken[0].driver
+    over = TimeLimit(asyncio.get_running_loop().time() + 0.01)
+    over.apply_to(taken[0].driver)
 
     while not taken[0].driver.is_closed():
         await asyncio.sleep(0)
@@ -135,3 +135,24 @@ async def test_the_turn_of_a_request_that_cannot_connect_goes_to_the_next() -> N
 
     assert await second not in taken
     assert pool.connections() == (CONNECTIONS, 0)
+
+
+async def test_a_session_that_comes_as_the_time_ends_is_not_used_without_an_end() -> None:
+    session = Session()
+    time_limit = TimeLimit(asyncio.get_running_loop().time())
+    # The timer finds neither a session nor somebody who waits.
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    time_limit.apply_to(cast(Any, session))
+
+    assert session.closed
+
+
+async def test_a_session_that_comes_in_time_is_used() -> None:
+    session, time_limit = Session(), later()
+
+    time_limit.apply_to(cast(Any, session))
+
+    assert not session.closed
+    time_limit.cancel()

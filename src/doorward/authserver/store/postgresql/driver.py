@@ -118,7 +118,8 @@ class PostgreSQLTransactions:
     async def _run_on(
         self, connection: PostgreSQLConnection, work: Work[T], end: _End, time_limit: TimeLimit
     ) -> T:
-        driver = time_limit.driver = connection.driver
+        driver = connection.driver
+        time_limit.apply_to(driver)
         try:
             if end is not None:
                 await driver.execute(_BEGIN)

@@ -23,23 +23,30 @@ _STATEMENTS = Statements(DIALECT)
 class TimeLimit:
     """Ends one transaction at a time of the loop, whether it waits for a session or has one."""
 
-    __slots__ = ("_timer", "driver", "ends", "waiting")
+    __slots__ = ("_driver", "_loop", "_timer", "ends", "waiting")
 
     def __init__(self, ends: float) -> None:
         self.ends = ends
         self.waiting: asyncio.Future[Any] | None = None
-        self.driver: asyncpg.Connection[Any] | None = None
-        self._timer = asyncio.get_running_loop().call_at(ends, self._expire)
+        self._driver: asyncpg.Connection[Any] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_at(ends, self._expire)
+
+    def apply_to(self, driver: "asyncpg.Connection[Any]") -> None:
+        """End ``driver`` when the time is over. It may have come between two turns of the loop."""
+        self._driver = driver
+        if self._loop.time() >= self.ends:
+            self._expire()
 
     def cancel(self) -> None:
         """Let the transaction be: it has ended."""
         self._timer.cancel()
 
     def _expire(self) -> None:
-        if self.driver is not None:
+        if self._driver is not None:
             # Cancelling the task would not do: asyncpg then asks the server, which does not answer, to
             # cancel the statement.
-            self.driver.terminate()
+            self._driver.terminate()
         elif self.waiting is not None and not self.waiting.done():
             self.waiting.set_exception(TimeoutError())
 
