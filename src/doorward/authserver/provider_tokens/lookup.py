@@ -142,9 +142,10 @@ class ProviderTokenLookup:
             if not await self._access_tokens.is_alive(connection, claims):
                 raise SubjectTokenRefused("revoked, or its user is gone")
             found = await self._pasted_keys.find(connection, user_id, asked.resource)
-        if found is not None:
-            await self._pasted_keys.note_use(user_id, asked.resource)
-        return found
+        if found is None:
+            return None
+        await self._pasted_keys.note_use(found)
+        return found.tokens
 
     async def _of_sign_in(self, claims: Mapping[str, Any], asked: Asked) -> ProviderTokens | None:
         """Return the tokens of the session that the caller's grant hangs on, if they will do."""

@@ -1,5 +1,6 @@
 """Keys that users pasted for the server behind a resource, sealed like the tokens of providers."""
 
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +19,15 @@ from doorward.net.clock import CLOCK_SKEW, Clock
 
 # A use is noted once in this time: a write for each call would cost more than the call.
 _NOTED = 3600.0
+
+
+@dataclass(frozen=True)
+class KeptKey:
+    """A key that a user pasted, and when a call last used it, in seconds since 1970."""
+
+    id: str
+    tokens: ProviderTokens = field(repr=False)
+    last_used_at: float | None
 
 
 class PastedKeys:
@@ -58,9 +68,7 @@ class PastedKeys:
             )
         )
 
-    async def find(
-        self, connection: Connection, user_id: str, resource: str
-    ) -> ProviderTokens | None:
+    async def find(self, connection: Connection, user_id: str, resource: str) -> KeptKey | None:
         """Return the user's key; ``None`` if there is none, or the settings have made it void."""
         query = select(provider_connections).where(*_owned_by(user_id, resource))
         row: Any = (await connection.execute(query)).one_or_none()
@@ -71,17 +79,14 @@ class PastedKeys:
         if not self._settings.revoke_before <= row.created_at <= self._clock() + CLOCK_SKEW:
             return None
         sealed = Sealed(row.sealing_key_id, row.sealed_tokens)
-        return await unseal_tokens(self._keys, connection, row.id, sealed)
+        tokens = await unseal_tokens(self._keys, connection, row.id, sealed)
+        return None if tokens is None else KeptKey(row.id, tokens, row.last_used_at)
 
-    async def note_use(self, user_id: str, resource: str) -> None:
+    async def note_use(self, key: KeptKey) -> None:
         """Note that a call used the key, at most once in an hour."""
-        now, last_used = self._clock(), provider_connections.c.last_used_at
-        is_due = last_used.is_(None) | (last_used < now - _NOTED)
-        async with self._store.reading() as connection:
-            query = select(provider_connections.c.id).where(*_owned_by(user_id, resource), is_due)
-            row_id = (await connection.execute(query)).scalar()
-        if row_id is not None:
-            same = provider_connections.c.id == row_id
+        now = self._clock()
+        if key.last_used_at is None or key.last_used_at < now - _NOTED:
+            same = provider_connections.c.id == key.id
             noted = update(provider_connections).where(same).values(last_used_at=now)
             await self._store.write(lambda connection: connection.execute(noted))
 
