@@ -68,6 +68,15 @@ def box(x: float, y: float, width: float, height: float) -> str:
     return f'<rect class="dw-box" x="{x:.0f}" y="{y:.0f}" width="{width:.0f}" height="{height:.0f}" rx="6"/>'
 
 
+def party(x: float, y: float, name: str, does: str) -> list[str]:
+    """Return the box of a party, with what it is under its name."""
+    return [
+        box(x, y, 154, 60),
+        text(name, x + 77, y + 26, "name"),
+        text(does, x + 77, y + 44, "note"),
+    ]
+
+
 def line(x1: float, y1: float, x2: float, y2: float, kind: str = "line") -> str:
     """Return a straight line."""
     return (

@@ -1,6 +1,6 @@
 """The map of the tutorial: who the four parties are, and what passes between them, in order."""
 
-from docs.making.drawing import arrow, box, dot, drawing, text
+from docs.making.drawing import arrow, dot, drawing, party
 
 HEIGHT = 270
 
@@ -9,10 +9,10 @@ def draw_parties() -> str:
     """Return the drawing of the four parties and of the six things that pass between them."""
     return drawing(
         [
-            *_party(2, 2, "You", "and your browser"),
-            *_party(204, 2, "Authorization server", "signs people in"),
-            *_party(2, 206, "MCP client", "an editor, an agent"),
-            *_party(204, 206, "MCP server", "has the tools"),
+            *party(2, 2, "You", "and your browser"),
+            *party(204, 2, "Authorization server", "signs people in"),
+            *party(2, 206, "MCP client", "an editor, an agent"),
+            *party(204, 206, "MCP server", "has the tools"),
             *arrow(156, 219, 204, 219),
             *dot(1, 177, 219),
             *arrow(78, 206, 78, 62),
@@ -28,11 +28,3 @@ def draw_parties() -> str:
         ],
         HEIGHT,
     )
-
-
-def _party(x: float, y: float, name: str, does: str) -> list[str]:
-    return [
-        box(x, y, 154, 60),
-        text(name, x + 77, y + 26, "name"),
-        text(does, x + 77, y + 44, "note"),
-    ]

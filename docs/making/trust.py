@@ -1,6 +1,6 @@
 """Who trusts what: the three parties of Doorward, and everybody around them."""
 
-from docs.making.drawing import arrow, box, drawing, text
+from docs.making.drawing import arrow, drawing, party, text
 
 HEIGHT = 330
 
@@ -9,12 +9,12 @@ def draw_trust() -> str:
     """Return the drawing of the parties: who is trusted with what, and who with nothing."""
     return drawing(
         [
-            *_party(2, 2, "Browser", "untrusted"),
-            *_party(204, 2, "Identity provider", "says who signed in"),
-            *_party(2, 132, "Authorization server", "Doorward"),
-            *_party(204, 132, "Database", "hashes, sealed secrets"),
-            *_party(2, 264, "MCP client", "untrusted"),
-            *_party(204, 264, "Guard or gateway", "Doorward"),
+            *party(2, 2, "Browser", "untrusted"),
+            *party(204, 2, "Identity provider", "says who signed in"),
+            *party(2, 132, "Authorization server", "Doorward"),
+            *party(204, 132, "Database", "hashes, sealed secrets"),
+            *party(2, 264, "MCP client", "untrusted"),
+            *party(204, 264, "Guard or gateway", "Doorward"),
             *arrow(79, 62, 79, 132),
             *arrow(156, 150, 204, 62),
             *arrow(156, 162, 204, 162),
@@ -25,11 +25,3 @@ def draw_trust() -> str:
         ],
         HEIGHT,
     )
-
-
-def _party(x: float, y: float, name: str, does: str) -> list[str]:
-    return [
-        box(x, y, 154, 60),
-        text(name, x + 77, y + 26, "name"),
-        text(does, x + 77, y + 44, "note"),
-    ]

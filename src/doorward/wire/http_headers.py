@@ -1,4 +1,4 @@
-"""Header lines of HTTP/1.1, without bytes that could end a line early."""
+"""Header lines of HTTP/1.1, without bytes that could end a line early, and media types."""
 
 from functools import lru_cache
 
@@ -42,3 +42,12 @@ def require_lines(lines: bytes, count: int) -> None:
     """
     if lines.translate(None, _VALUE_BYTES) != b"\r\n" * count:
         raise InvalidHeader
+
+
+def media_type(content_type: bytes) -> bytes:
+    """
+    Return the media type of a ``Content-Type`` in lower case, without its parameters.
+
+    Spec: RFC 9110 §8.3.1
+    """
+    return content_type.partition(b";")[0].strip().lower()

@@ -17,7 +17,7 @@ from doorward.gateway.upstream_http.request_head import build_head
 from doorward.gateway.upstream_http.response_reader import InvalidResponse, ResponseReader
 from doorward.net.http.refusals import FetchFailed
 from doorward.net.http.resolver import Resolver, resolve
-from doorward.wire.http_headers import InvalidHeader
+from doorward.wire.http_headers import InvalidHeader, media_type
 
 # Only these may be sent twice: a second tools/call would run the tool twice.
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -129,7 +129,7 @@ class _Exchange(AbstractAsyncContextManager[UpstreamResponse]):
         assert reader.status is not None
         assert self._connection is not None
         headers = response_headers(reader.headers)
-        kind = dict(headers).get(b"content-type", b"").partition(b";")[0].strip().lower()
+        kind = media_type(dict(headers).get(b"content-type", b""))
         seconds = None if kind == b"text/event-stream" else self._seconds
         return UpstreamResponse(reader.status, headers, _Chunks(self._connection, origin, seconds))
 

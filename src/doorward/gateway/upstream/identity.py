@@ -43,8 +43,8 @@ class UpstreamIdentity:
     Characters other than printable ASCII, and the percent sign, are percent-encoded.
     ``assertion_header`` carries a JWT that ``sign`` signs for ``audience``, for 60 seconds.
     ``secret`` is the upstream server's own. ``token_for`` is a name in ``Guard(downstream=...)``, whose
-    token of the caller is sent; ``refused`` is called if the server does not take it. Both go into ``secret_header``; in ``Authorization`` they are bearer
-    tokens.
+    token of the caller is sent; ``refused`` is called if the server does not take it. Both go into
+    ``secret_header``; in ``Authorization`` they are bearer tokens.
 
     Raises:
         ConfigurationError: ``not-a-header``, ``caller-header``, ``caller-member``,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from doorward.gateway.headers import Header
 from doorward.gateway.refusals import UpstreamNotMcp
 from doorward.guard.http.request_headers import RequestHeaders
+from doorward.wire.http_headers import media_type
 
 _KINDS = frozenset({b"application/json", b"text/event-stream"})
 
@@ -21,7 +22,7 @@ def require_mcp(status: int, headers: Sequence[Header], request: RequestHeaders)
     Spec: MCP 2026-07-28 streamable HTTP, "Sending Messages to the Server"
     """
     found = dict(headers)
-    kind = found.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    kind = media_type(found.get(b"content-type", b""))
     if kind in _KINDS:
         return
     if 300 <= status < 400:

@@ -15,6 +15,7 @@ from doorward.policy import Operation
 from doorward.policy.lists import LISTS, only_permitted
 from doorward.wire.asgi import Scope
 from doorward.wire.event_stream import EventRewriter
+from doorward.wire.http_headers import media_type
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.jsonrpc.envelope import Envelope
 
@@ -56,7 +57,7 @@ class ShortenedLists:
             UpstreamBroken: 502, a list cannot be read, so nobody knows what is in it.
         """
         headers = dict(response.headers)
-        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        kind = media_type(headers.get(b"content-type", b""))
         if kind not in (b"application/json", b"text/event-stream"):
             return response
         if headers.get(b"content-encoding", b"identity") != b"identity":

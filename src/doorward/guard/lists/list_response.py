@@ -6,6 +6,7 @@ from doorward.guard.http.cors import Headers
 from doorward.guard.refusals import ListNotReadable
 from doorward.wire.asgi import Message, Scope, Send
 from doorward.wire.event_stream import EventRewriter
+from doorward.wire.http_headers import media_type
 
 LONGEST = 16 * 1024 * 1024
 """The most bytes of a list, or of one event of a stream: it is read as a whole."""
@@ -103,7 +104,7 @@ def _body_kind(headers: Headers) -> bytes:
     known = {name.lower(): value for name, value in headers}
     if known.get(b"content-encoding", b"identity").strip().lower() != b"identity":
         raise ListNotReadable("a list is compressed, which nobody asked for")
-    return known.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    return media_type(known.get(b"content-type", b""))
 
 
 def _with_length(start: Message, length: int | None) -> Message:

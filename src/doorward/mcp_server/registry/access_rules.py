@@ -15,8 +15,9 @@ class AccessRules:
     The rules that authors wrote beside their functions, and the decision that applies them.
 
     Set ``decide`` to the guard's policy: then a list has exactly what a call may use, or what
-    ``shows`` admits. Without it, lists follow the rules as written, and the guard decides calls. With neither a decision nor a
-    caller, only what has no rule is served: a rule that nobody enforces must not mean "everybody".
+    ``shows`` admits. Without it, lists follow the rules as written, and the guard decides calls.
+    With neither a decision nor a caller, only what has no rule is served: a rule that nobody enforces
+    must not mean "everybody".
     """
 
     def __init__(self) -> None:
